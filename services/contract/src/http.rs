@@ -1,0 +1,96 @@
+//! Request, response and error bodies (specification §5.1, §4.1; DESIGN §7), and the gateway's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{OrderId, ProductId};
+use crate::money::Cents;
+
+/// `POST /order`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateOrderRequest {
+    pub product_id: ProductId,
+    pub quantity: u32,
+}
+
+/// The answer to `POST /order`: 201.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateOrderResponse {
+    pub order_id: OrderId,
+    pub product_id: ProductId,
+    pub quantity: u32,
+    /// Always `created`.
+    pub status: String,
+}
+
+/// The body of every error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorResponse {
+    /// What is wrong, in a few words.
+    pub error: String,
+    /// What to do about it.
+    pub details: String,
+    pub timestamp: Timestamp,
+}
+
+/// `GET /inventory/{product_id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InventoryItem {
+    pub product_id: ProductId,
+    /// Pieces in the house, the reserved ones among them.
+    pub current_stock: u64,
+    pub reserved_stock: u64,
+    pub last_updated: Timestamp,
+}
+
+/// `GET /health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`, `starting` (503) or `stopping` (503).
+    pub status: String,
+    pub service: String,
+    pub version: String,
+    pub uptime_seconds: u64,
+    /// `connected` or `disconnected`.
+    pub kafka: String,
+}
+
+/// Request header that makes `POST /order` and the gateway's charge repeatable.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// `POST /charges` at the payment gateway, with `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeRequest {
+    pub order_id: OrderId,
+    pub amount: Cents,
+}
+
+/// What the gateway did with a charge: 200 when captured, 402 when declined. `GET /charges/{order_id}`
+/// answers the same body with 200, or 404 when it never saw the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub order_id: OrderId,
+    pub amount: Cents,
+    pub outcome: ChargeOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many requests the gateway saw for this order.
+    pub attempts: u32,
+    /// How often money was really taken: the audit wants 0 or 1.
+    pub captures: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeOutcome {
+    Captured,
+    Declined,
+}
+
+/// Rate-limit headers (specification §5.2).
+pub mod limit_header {
+    pub const LIMIT: &str = "x-ratelimit-limit";
+    pub const REMAINING: &str = "x-ratelimit-remaining";
+    /// Seconds until the bucket is full again.
+    pub const RESET: &str = "x-ratelimit-reset";
+}

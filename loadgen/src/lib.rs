@@ -1,1 +1,3 @@
 //! loadgen
+
+pub mod metrics;

@@ -1,0 +1,27 @@
+//! HDR histograms as text: V2 deflated, base64, as the HDR tools of all languages read it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::{Counter, Histogram};
+
+/// Encodes into `buffer` (cleared first, kept for its capacity) and gives base64.
+/// An encoding into memory cannot fail for our fixed bounds; if it did, the text would be empty
+/// and the reader would report it.
+pub(crate) fn encode<T: Counter>(
+    histogram: &Histogram<T>,
+    serializer: &mut V2DeflateSerializer,
+    buffer: &mut Vec<u8>,
+) -> String {
+    buffer.clear();
+    match serializer.serialize(histogram, buffer) {
+        Ok(_) => STANDARD.encode(buffer),
+        Err(_) => String::new(),
+    }
+}
+
+/// The reverse of [`encode`]; the error says in words what is wrong.
+pub(crate) fn decode(text: &str) -> Result<Histogram<u64>, String> {
+    let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+    Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())
+}

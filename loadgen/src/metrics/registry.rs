@@ -1,0 +1,285 @@
+//! The recording side: one registry per shard, on one thread.
+//!
+//! A series is registered once per metric and tag set and is an index from then on. Recording
+//! takes no lock and allocates nothing: histograms have their full range from the start (94 KB
+//! each), because growing one would be an allocation just when the system is slow.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+
+use super::snapshot::{Delta, GaugeReading, SeriesDelta, Snapshot, Tags, TrendDelta};
+use super::{Kind, TREND_DIGITS, TREND_MAX_US, TREND_MIN_US, builtin, encoding};
+
+/// A counter series of the registry that gave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterId(u32);
+/// A gauge series of the registry that gave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GaugeId(u32);
+/// A rate series of the registry that gave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateId(u32);
+/// A trend series of the registry that gave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrendId(u32);
+
+/// The metrics of one shard. Clones are handles to the same registry.
+///
+/// Counters should be registered at the start even if they may never count anything: a threshold
+/// such as `count==0` needs a series to judge, and a series that nobody registered is "no data".
+#[derive(Clone, Default)]
+pub struct Registry(Rc<RefCell<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    index: HashMap<(Kind, String, Tags), u32>,
+    counters: Vec<Series<u64>>,
+    gauges: Vec<Series<Gauge>>,
+    rates: Vec<Series<Rate>>,
+    trends: Vec<Series<Trend>>,
+    last_ms: u64,
+    serializer: V2DeflateSerializer,
+    buffer: Vec<u8>,
+}
+
+struct Series<T> {
+    metric: String,
+    tags: Tags,
+    /// False until a snapshot has told the parent that the series exists.
+    announced: bool,
+    cell: T,
+}
+
+#[derive(Default)]
+struct Gauge {
+    reading: Option<GaugeReading>,
+}
+
+#[derive(Default)]
+struct Rate {
+    passes: u64,
+    total: u64,
+}
+
+struct Trend {
+    histogram: Histogram<u32>,
+    count: u64,
+    sum_us: u64,
+    min_us: u64,
+    max_us: u64,
+}
+
+impl Registry {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The counter series of this metric and these tags; the same one each time.
+    #[must_use]
+    pub fn counter(&self, metric: &str, tags: &[(&str, &str)]) -> CounterId {
+        let inner = &mut *self.0.borrow_mut();
+        let (id, is_new) = inner.identify(Kind::Counter, metric, tags, inner.counters.len());
+        if is_new {
+            inner.counters.push(Series::new(metric, tags, 0));
+        }
+        CounterId(id)
+    }
+
+    /// The gauge series of this metric and these tags; the same one each time.
+    #[must_use]
+    pub fn gauge(&self, metric: &str, tags: &[(&str, &str)]) -> GaugeId {
+        let inner = &mut *self.0.borrow_mut();
+        let (id, is_new) = inner.identify(Kind::Gauge, metric, tags, inner.gauges.len());
+        if is_new {
+            inner.gauges.push(Series::new(metric, tags, Gauge::default()));
+        }
+        GaugeId(id)
+    }
+
+    /// The rate series of this metric and these tags; the same one each time.
+    #[must_use]
+    pub fn rate(&self, metric: &str, tags: &[(&str, &str)]) -> RateId {
+        let inner = &mut *self.0.borrow_mut();
+        let (id, is_new) = inner.identify(Kind::Rate, metric, tags, inner.rates.len());
+        if is_new {
+            inner.rates.push(Series::new(metric, tags, Rate::default()));
+        }
+        RateId(id)
+    }
+
+    /// The trend series of this metric and these tags; the same one each time.
+    #[must_use]
+    pub fn trend(&self, metric: &str, tags: &[(&str, &str)]) -> TrendId {
+        let inner = &mut *self.0.borrow_mut();
+        let (id, is_new) = inner.identify(Kind::Trend, metric, tags, inner.trends.len());
+        if is_new {
+            inner.trends.push(Series::new(metric, tags, Trend::new()));
+        }
+        TrendId(id)
+    }
+
+    /// Adds to a counter.
+    #[inline]
+    pub fn add(&self, id: CounterId, amount: u64) {
+        if let Some(series) = self.0.borrow_mut().counters.get_mut(id.0 as usize) {
+            series.cell += amount;
+        }
+    }
+
+    /// Sets a gauge.
+    #[inline]
+    pub fn set(&self, id: GaugeId, value: f64) {
+        if let Some(series) = self.0.borrow_mut().gauges.get_mut(id.0 as usize) {
+            series.cell.set(value);
+        }
+    }
+
+    /// Adds one sample to a rate.
+    #[inline]
+    pub fn record(&self, id: RateId, pass: bool) {
+        if let Some(series) = self.0.borrow_mut().rates.get_mut(id.0 as usize) {
+            series.cell.passes += u64::from(pass);
+            series.cell.total += 1;
+        }
+    }
+
+    /// Adds one time to a trend.
+    #[inline]
+    pub fn observe(&self, id: TrendId, time: Duration) {
+        if let Some(series) = self.0.borrow_mut().trends.get_mut(id.0 as usize) {
+            series.cell.observe(time);
+        }
+    }
+
+    /// Everything since the last snapshot. `elapsed` is the time since the phase began.
+    #[must_use]
+    pub fn snapshot(&self, elapsed: Duration) -> Snapshot {
+        let inner = &mut *self.0.borrow_mut();
+        let to_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(inner.last_ms);
+        let from_ms = std::mem::replace(&mut inner.last_ms, to_ms);
+        let mut series = Vec::new();
+        for counter in &mut inner.counters {
+            let amount = std::mem::take(&mut counter.cell);
+            counter.report(amount > 0, &mut series, |_| Delta::Counter(amount));
+        }
+        for gauge in &mut inner.gauges {
+            // A gauge keeps its value when nobody sets it, so it always has something to say.
+            let is_set = gauge.cell.reading.is_some();
+            gauge.report(is_set, &mut series, |cell| Delta::Gauge(cell.take()));
+        }
+        for rate in &mut inner.rates {
+            let Rate { passes, total } = std::mem::take(&mut rate.cell);
+            rate.report(total > 0, &mut series, |_| Delta::Rate { passes, total });
+        }
+        let Inner { trends, serializer, buffer, .. } = inner;
+        for trend in trends {
+            let sampled = trend.cell.count > 0;
+            trend.report(sampled, &mut series, |cell| Delta::Trend(cell.take(serializer, buffer)));
+        }
+        Snapshot { from_ms, to_ms, series }
+    }
+}
+
+impl Inner {
+    /// The index of a series, and whether it is new and must be pushed.
+    fn identify(
+        &mut self,
+        kind: Kind,
+        metric: &str,
+        tags: &[(&str, &str)],
+        next: usize,
+    ) -> (u32, bool) {
+        debug_assert!(
+            builtin::find(metric).is_none_or(|builtin| builtin.kind == kind),
+            "{metric} is no {kind}"
+        );
+        let next = u32::try_from(next).unwrap_or(u32::MAX);
+        let id = *self.index.entry((kind, metric.to_owned(), owned(tags))).or_insert(next);
+        (id, id == next)
+    }
+}
+
+impl<T> Series<T> {
+    fn new(metric: &str, tags: &[(&str, &str)], cell: T) -> Self {
+        Self { metric: metric.to_owned(), tags: owned(tags), announced: false, cell }
+    }
+
+    fn report(
+        &mut self,
+        sampled: bool,
+        into: &mut Vec<SeriesDelta>,
+        delta: impl FnOnce(&mut T) -> Delta,
+    ) {
+        if sampled || !self.announced {
+            self.announced = true;
+            let delta = delta(&mut self.cell);
+            into.push(SeriesDelta { metric: self.metric.clone(), tags: self.tags.clone(), delta });
+        }
+    }
+}
+
+impl Gauge {
+    #[inline]
+    fn set(&mut self, value: f64) {
+        self.reading = Some(match self.reading {
+            Some(GaugeReading { min, max, .. }) => {
+                GaugeReading { value, min: min.min(value), max: max.max(value) }
+            }
+            None => GaugeReading { value, min: value, max: value },
+        });
+    }
+
+    /// The interval's reading; the next interval starts from the present value.
+    fn take(&mut self) -> Option<GaugeReading> {
+        let reading = self.reading;
+        if let Some(GaugeReading { value, .. }) = reading {
+            self.reading = Some(GaugeReading { value, min: value, max: value });
+        }
+        reading
+    }
+}
+
+impl Trend {
+    fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(TREND_MIN_US, TREND_MAX_US, TREND_DIGITS)
+            .expect("the bounds are constants that the crate accepts");
+        Self { histogram, count: 0, sum_us: 0, min_us: u64::MAX, max_us: 0 }
+    }
+
+    #[inline]
+    fn observe(&mut self, time: Duration) {
+        let micros = time.as_secs().saturating_mul(1_000_000) + u64::from(time.subsec_micros());
+        let micros = micros.clamp(TREND_MIN_US, TREND_MAX_US);
+        self.histogram.saturating_record(micros);
+        self.count += 1;
+        self.sum_us += micros;
+        self.min_us = self.min_us.min(micros);
+        self.max_us = self.max_us.max(micros);
+    }
+
+    fn take(&mut self, serializer: &mut V2DeflateSerializer, buffer: &mut Vec<u8>) -> TrendDelta {
+        if self.count == 0 {
+            return TrendDelta::default();
+        }
+        let delta = TrendDelta {
+            count: self.count,
+            sum_us: self.sum_us,
+            min_us: self.min_us,
+            max_us: self.max_us,
+            histogram: encoding::encode(&self.histogram, serializer, buffer),
+        };
+        self.histogram.reset();
+        (self.count, self.sum_us, self.min_us, self.max_us) = (0, 0, u64::MAX, 0);
+        delta
+    }
+}
+
+fn owned(tags: &[(&str, &str)]) -> Tags {
+    tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}

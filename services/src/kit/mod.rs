@@ -1,0 +1,32 @@
+//! What the services share.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`log`] | the log as services see it, behind traits that any broker can implement |
+//! | [`kafka`] | those traits over the Kafka protocol: the only place that names Kafka client crates |
+//! | [`record`] | events to records and back |
+//! | [`reader`], [`follower`] | reading partitions; following whole topics |
+//! | [`publisher`] | appending events, batched by nature |
+//! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
+//! | [`first_wins`] | which record of a step is the truth |
+//! | [`clock`], [`rng`] | the only sources of time and randomness |
+//! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`], [`process`] | serving HTTP, starting and stopping |
+
+pub(crate) mod client_address;
+pub(crate) mod clock;
+pub(crate) mod dead_letter;
+pub(crate) mod first_wins;
+pub(crate) mod follower;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod kafka;
+pub(crate) mod limit;
+pub(crate) mod log;
+pub(crate) mod process;
+pub(crate) mod progress;
+pub(crate) mod publisher;
+pub(crate) mod reader;
+pub(crate) mod record;
+pub(crate) mod rng;
+pub(crate) mod shutdown;
+pub(crate) mod worker;

@@ -1,3 +1,4 @@
 //! loadgen
 
 pub mod metrics;
+pub mod threshold;

@@ -1,0 +1,44 @@
+//! Everything that the checks may look at.
+
+use std::collections::BTreeMap;
+
+use contract::ids::ProductId;
+
+use super::journal::Journal;
+use super::ledger::Ledger;
+use super::model::Model;
+use super::stock::Shelf;
+use super::view::Views;
+
+/// What was gathered. A source that the phase does not have by design is `None`, and the checks that
+/// need it are not listed; a source that it has but that is empty makes them fail.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    pub model: Model,
+    /// What the clients sent and were told.
+    pub journal: Option<Journal>,
+    /// What the payment gateway did.
+    pub ledger: Option<Ledger>,
+    /// Pieces of each product at the beginning.
+    pub initial_stock: Option<BTreeMap<ProductId, u64>>,
+    /// What `GET /inventory/{product_id}` says after the drain.
+    pub shelf: Option<Shelf>,
+    /// What `GET /status/{order_id}` says after the drain.
+    pub views: Option<Views>,
+    /// The clients watched their orders through WebSockets.
+    pub sockets_expected: bool,
+    /// No process died or was killed, so no decision can have been taken twice.
+    pub undisturbed: bool,
+    /// Committed offsets of the groups against the ends of their partitions.
+    pub lags: Option<Vec<GroupLag>>,
+}
+
+/// A partition of a group that has not committed to its end.
+#[derive(Debug, Clone)]
+pub struct GroupLag {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+    pub committed: i64,
+    pub end: i64,
+}

@@ -1,0 +1,12 @@
+//! What the status service says about a sample of the orders after the drain.
+
+use contract::ids::OrderId;
+use contract::order::Order;
+
+/// Answers of `GET /status/{order_id}`.
+#[derive(Debug, Default)]
+pub struct Views {
+    pub orders: Vec<Order>,
+    /// Orders without an answer that we can read, with the reason.
+    pub failures: Vec<(OrderId, String)>,
+}

@@ -1,4 +1,6 @@
 //! loadgen
 
 pub mod metrics;
+pub mod report;
+pub mod tui;
 pub mod threshold;

@@ -1,0 +1,171 @@
+//! The gateway over HTTP: parse, ask the ledger, answer.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use contract::http::{Charge, ChargeOutcome, ChargeRequest, IDEMPOTENCY_KEY};
+use contract::ids::OrderId;
+use futures_util::stream;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::Args;
+use super::domain::{Ledger, OtherAmount, is_declined};
+use super::latency::Latency;
+use crate::kit::http::{ApiError, Reply, json_body};
+use crate::kit::rng;
+
+/// Charges of the ledger that are written at a time: the lock is free in between.
+const LEDGER_PAGE: usize = 512;
+
+/// The gateway's state.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    ledger: Mutex<Ledger>,
+    rng: Mutex<StdRng>,
+    latency: Latency,
+    decline_rate: f64,
+    error_rate: f64,
+    seed: u64,
+}
+
+/// What becomes of one new charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    FailsBefore,
+    FailsAfter,
+}
+
+impl Gateway {
+    /// # Errors
+    /// When the settings contradict each other.
+    pub(super) fn new(args: &Args) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            ledger: Mutex::default(),
+            rng: Mutex::new(rng::seeded(args.seed)),
+            latency: Latency::new(args.latency_median_ms, args.latency_p99_ms)?,
+            decline_rate: args.decline_rate,
+            error_rate: args.error_rate,
+            seed: args.seed,
+        }))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draw(&self) -> (Fate, Duration) {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let fate = match (rng.random_bool(self.error_rate), rng.random_bool(0.5)) {
+            (false, _) => Fate::Answered,
+            (true, true) => Fate::FailsBefore,
+            (true, false) => Fate::FailsAfter,
+        };
+        (fate, self.latency.sample(&mut *rng))
+    }
+
+    async fn charge(&self, request: &ChargeRequest) -> Result<Charge, ApiError> {
+        let known = self.ledger().request(request).map_err(|OtherAmount(amount)| {
+            let details = format!("the order was charged with {amount}: send that amount again");
+            ApiError::contradiction("another amount for the same order", details)
+        })?;
+        if let Some(charge) = known {
+            return Ok(charge);
+        }
+        let (fate, latency) = self.draw();
+        if fate == Fate::FailsBefore {
+            tokio::time::sleep(latency).await;
+            return Err(server_error());
+        }
+        // Decided before the time passes: a client that dies waiting has been charged, as with real ones.
+        let declined = is_declined(request.order_id, self.seed, self.decline_rate);
+        let charge = self.ledger().decide(request, declined);
+        tokio::time::sleep(latency).await;
+        if fate == Fate::FailsAfter { Err(server_error()) } else { Ok(charge) }
+    }
+}
+
+fn server_error() -> ApiError {
+    ApiError::internal("simulated failure", "the charge may or may not exist: repeat the request")
+}
+
+pub(super) fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/charges", post(create_charge))
+        .route("/charges/{order_id}", get(read_charge))
+        .route("/ledger", get(read_ledger))
+        .with_state(gateway)
+}
+
+async fn create_charge(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+) -> Result<Reply<Charge>, ApiError> {
+    let key = idempotency_key(request.headers())?;
+    let body = json_body(request).await?;
+    let request: ChargeRequest = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::invalid("not a charge", error.to_string()))?;
+    if key != request.order_id {
+        let details = "Idempotency-Key has to be the order_id of the body";
+        return Err(ApiError::invalid("key and order differ", details));
+    }
+    if request.amount.0 <= 0 {
+        return Err(ApiError::invalid("amount is not positive", "send an amount above 0"));
+    }
+    let charge = gateway.charge(&request).await?;
+    Ok(match charge.outcome {
+        ChargeOutcome::Captured => Reply::Ok(charge),
+        ChargeOutcome::Declined => Reply::PaymentRequired(charge),
+    })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<OrderId, ApiError> {
+    let key = headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+    key.and_then(|key| key.parse().ok()).ok_or_else(|| {
+        ApiError::invalid("no Idempotency-Key", "send the order's id in the Idempotency-Key header")
+    })
+}
+
+async fn read_charge(
+    State(gateway): State<Arc<Gateway>>,
+    Path(order_id): Path<String>,
+) -> Result<Reply<Charge>, ApiError> {
+    let order_id: OrderId = order_id
+        .parse()
+        .map_err(|_| ApiError::invalid("not an order id", "order ids are UUIDs"))?;
+    let charge = gateway.ledger().get(order_id);
+    charge.map(Reply::Ok).ok_or_else(|| {
+        ApiError::not_found("no such charge", format!("nothing was decided about {order_id}"))
+    })
+}
+
+/// One charge a line, in the order of deciding.
+async fn read_ledger(State(gateway): State<Arc<Gateway>>) -> Response {
+    let pages = stream::unfold(0, move |first| {
+        let gateway = Arc::clone(&gateway);
+        async move {
+            let mut lines = Vec::new();
+            let mut next = first;
+            for charge in gateway.ledger().page(first, LEDGER_PAGE) {
+                // Writing into memory has no way to fail.
+                let _ = serde_json::to_writer(&mut lines, &charge);
+                lines.push(b'\n');
+                next += 1;
+            }
+            (next > first).then_some((Ok::<_, Infallible>(lines), next))
+        }
+    });
+    let mut response = Body::from_stream(pages).into_response();
+    let content_type = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

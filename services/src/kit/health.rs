@@ -1,0 +1,149 @@
+//! Whether a service does its work: `GET /health`, and the gate that other routes ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+
+use crate::kit::clock::Clock;
+use crate::kit::http::{ApiError, Reply};
+use crate::kit::shutdown::Shutdown;
+
+/// When a client that came too early should come again.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// What a service knows of its own state. Shared by all its parts.
+#[derive(Debug)]
+pub(crate) struct Health {
+    service: &'static str,
+    clock: Clock,
+    /// Whether this service uses Kafka at all: the gateway does not.
+    uses_kafka: bool,
+    ready: AtomicBool,
+    stopping: AtomicBool,
+    kafka_connected: AtomicBool,
+}
+
+impl Health {
+    /// A service that is starting. `clock` was made when the process began.
+    pub(crate) fn new(service: &'static str, clock: Clock) -> Arc<Self> {
+        Arc::new(Self::starting(service, clock, true))
+    }
+
+    /// The same for a process that knows no Kafka.
+    pub(crate) fn without_kafka(service: &'static str, clock: Clock) -> Arc<Self> {
+        Arc::new(Self::starting(service, clock, false))
+    }
+
+    fn starting(service: &'static str, clock: Clock, uses_kafka: bool) -> Self {
+        Self {
+            service,
+            clock,
+            uses_kafka,
+            ready: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            kafka_connected: AtomicBool::new(false),
+        }
+    }
+
+    /// The state is folded and the service is in its group: it answers from now on.
+    pub(crate) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// The shutdown has begun.
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Says that the service is stopping as soon as the shutdown begins.
+    pub(crate) async fn stop_with(self: Arc<Self>, shutdown: Shutdown) {
+        shutdown.cancelled().await;
+        self.set_stopping();
+    }
+
+    pub(crate) fn set_kafka_connected(&self, connected: bool) {
+        self.kafka_connected.store(connected, Ordering::Release);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.stopping.load(Ordering::Acquire)
+    }
+
+    /// # Errors
+    /// 503 with `Retry-After` while the service is starting or stopping.
+    pub(crate) fn check_ready(&self) -> Result<(), ApiError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let (error, details) = match self.status() {
+            "stopping" => ("the service is stopping", "another instance or a restart will answer"),
+            _ => ("the service is starting", "it is reading its state from the log: try again"),
+        };
+        Err(ApiError::unavailable(error, details, RETRY_AFTER_SECONDS))
+    }
+
+    fn status(&self) -> &'static str {
+        if self.stopping.load(Ordering::Acquire) {
+            "stopping"
+        } else if self.ready.load(Ordering::Acquire) {
+            "ok"
+        } else {
+            "starting"
+        }
+    }
+
+    fn report(&self) -> contract::http::Health {
+        let kafka = match (self.uses_kafka, self.kafka_connected.load(Ordering::Acquire)) {
+            (false, _) => "unused",
+            (true, true) => "connected",
+            (true, false) => "disconnected",
+        };
+        contract::http::Health {
+            status: self.status().to_owned(),
+            service: self.service.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: self.clock.monotonic().as_secs(),
+            kafka: kafka.to_owned(),
+        }
+    }
+}
+
+/// `GET /health`: 200 with `ok`, 503 with `starting` or `stopping`.
+pub(crate) fn routes(health: Arc<Health>) -> Router {
+    let answer = async |State(health): State<Arc<Health>>| {
+        let report = health.report();
+        if health.is_ready() { Reply::Ok(report) } else { Reply::Unavailable(report) }
+    };
+    Router::new().route("/health", get(answer)).with_state(health)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_ready_between_its_start_and_its_end() {
+        let health = Health::new("order", Clock::system());
+        assert!(health.check_ready().is_err());
+        assert_eq!(health.report().status, "starting");
+        health.set_ready();
+        assert!(health.check_ready().is_ok());
+        assert_eq!(health.report().status, "ok");
+        health.set_stopping();
+        assert!(health.check_ready().is_err());
+        assert_eq!(health.report().status, "stopping");
+    }
+
+    #[test]
+    fn kafka_is_told_apart() {
+        let health = Health::new("status", Clock::system());
+        assert_eq!(health.report().kafka, "disconnected");
+        health.set_kafka_connected(true);
+        assert_eq!(health.report().kafka, "connected");
+        let gateway = Health::without_kafka("gateway", Clock::system());
+        assert_eq!(gateway.report().kafka, "unused");
+    }
+}

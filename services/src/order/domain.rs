@@ -1,0 +1,164 @@
+//! Which orders are known and which are on their way to the log. Pure.
+
+use std::collections::HashMap;
+
+use contract::http::CreateOrderRequest;
+use contract::ids::{OrderId, ProductId};
+use foldhash::fast::RandomState;
+
+/// What was ordered under an id: three bytes, since millions of these are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    product_id: ProductId,
+    quantity: u8,
+    /// Read from the log, and so the truth. What this process published itself yields to it: another
+    /// instance may have been first.
+    from_log: bool,
+}
+
+impl Known {
+    fn new(order: &CreateOrderRequest, from_log: bool) -> Self {
+        let quantity = u8::try_from(order.quantity).unwrap_or(u8::MAX);
+        Self { product_id: order.product_id, quantity, from_log }
+    }
+
+    fn is(&self, order: &CreateOrderRequest) -> bool {
+        self.product_id == order.product_id && u32::from(self.quantity) == order.quantity
+    }
+}
+
+/// What to do with a request for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision<T> {
+    /// It stands in the log with this content: answer as the first time.
+    Repeat,
+    /// The id stands for another order.
+    Contradiction,
+    /// The same order is on its way: wait for its outcome.
+    Join(T),
+    /// Nobody knows it: publish it.
+    Publish(T),
+}
+
+/// All orders by id. `T` is a handle on an order on its way, by which others can wait for it.
+#[derive(Debug)]
+pub(super) struct Orders<T> {
+    known: HashMap<OrderId, Known, RandomState>,
+    on_their_way: HashMap<OrderId, (CreateOrderRequest, T), RandomState>,
+}
+
+impl<T> Default for Orders<T> {
+    fn default() -> Self {
+        Self { known: HashMap::default(), on_their_way: HashMap::default() }
+    }
+}
+
+impl<T: Clone> Orders<T> {
+    /// Decides what to do with a request; `handle` makes a handle when it is to be published.
+    pub(super) fn request(
+        &mut self,
+        order_id: OrderId,
+        order: &CreateOrderRequest,
+        handle: impl FnOnce() -> T,
+    ) -> Decision<T> {
+        if let Some(known) = self.known.get(&order_id) {
+            return if known.is(order) { Decision::Repeat } else { Decision::Contradiction };
+        }
+        if let Some((other, handle)) = self.on_their_way.get(&order_id) {
+            return if other == order {
+                Decision::Join(handle.clone())
+            } else {
+                Decision::Contradiction
+            };
+        }
+        let handle = handle();
+        self.on_their_way.insert(order_id, (order.clone(), handle.clone()));
+        Decision::Publish(handle)
+    }
+
+    /// An order has left: it stands in the log when `published`, else nobody knows.
+    pub(super) fn settle(&mut self, order_id: OrderId, published: bool) {
+        if let Some((order, _)) = self.on_their_way.remove(&order_id)
+            && published
+        {
+            self.known.entry(order_id).or_insert(Known::new(&order, false));
+        }
+    }
+
+    /// Folds one record of the log: the first of an order is the truth, later ones are repeats.
+    pub(super) fn fold(&mut self, order_id: OrderId, order: &CreateOrderRequest) {
+        let known = self.known.entry(order_id).or_insert(Known::new(order, true));
+        if !known.from_log {
+            *known = Known::new(order, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(quantity: u32) -> CreateOrderRequest {
+        CreateOrderRequest { product_id: ProductId::Product1, quantity }
+    }
+
+    fn id() -> OrderId {
+        OrderId::for_idempotency_key("key")
+    }
+
+    fn ask(orders: &mut Orders<u8>, quantity: u32) -> Decision<u8> {
+        orders.request(id(), &order(quantity), || 7)
+    }
+
+    #[test]
+    fn the_first_request_publishes_and_the_same_one_meanwhile_joins_it() {
+        let mut orders = Orders::default();
+        assert_eq!(ask(&mut orders, 1), Decision::Publish(7));
+        assert_eq!(ask(&mut orders, 1), Decision::Join(7));
+        assert_eq!(ask(&mut orders, 2), Decision::Contradiction);
+    }
+
+    #[test]
+    fn a_published_order_is_answered_again_and_contradicted_never() {
+        let mut orders = Orders::default();
+        ask(&mut orders, 1);
+        orders.settle(id(), true);
+        assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+        assert_eq!(ask(&mut orders, 2), Decision::Contradiction);
+    }
+
+    #[test]
+    fn a_failed_order_can_be_tried_again_even_with_another_content() {
+        let mut orders = Orders::default();
+        ask(&mut orders, 1);
+        orders.settle(id(), false);
+        assert_eq!(ask(&mut orders, 2), Decision::Publish(7));
+    }
+
+    #[test]
+    fn an_order_that_failed_for_its_client_and_still_reached_the_log_is_known() {
+        let mut orders = Orders::default();
+        ask(&mut orders, 1);
+        orders.settle(id(), false);
+        orders.fold(id(), &order(1));
+        assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+    }
+
+    #[test]
+    fn the_first_record_of_the_log_is_the_truth() {
+        let mut orders = Orders::default();
+        orders.fold(id(), &order(1));
+        orders.fold(id(), &order(2));
+        assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+    }
+
+    #[test]
+    fn the_log_overrules_what_this_process_published() {
+        let mut orders = Orders::default();
+        ask(&mut orders, 2);
+        orders.settle(id(), true);
+        orders.fold(id(), &order(1));
+        orders.fold(id(), &order(2));
+        assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+    }
+}

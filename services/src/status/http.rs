@@ -1,0 +1,195 @@
+//! `GET /status/{id}`, and the handshake of `/ws/{id}`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use contract::ids::OrderId;
+use contract::ws::MAX_ID_LENGTH;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::socket::{self, Session};
+use super::view::SharedView;
+use crate::kit::client_address::TrustedProxies;
+use crate::kit::clock::Clock;
+use crate::kit::health::Health;
+use crate::kit::http::{AllowedOrigins, ApiError, Limited, Peer, limited};
+use crate::kit::limit::{Client, Held};
+use crate::kit::shutdown::Shutdown;
+
+/// WebSockets at once, of all clients together.
+const MAX_SOCKETS: usize = 50_000;
+
+/// Bytes read at a time: clients send pings, and the library fills its buffer with zeros before each read.
+const READ_BUFFER_BYTES: usize = 1024;
+
+/// The largest message from a client.
+const MAX_MESSAGE_BYTES: usize = 4096;
+
+/// Bytes that may wait for a slow reader. One frame waits at a time, and a whole order has less than
+/// 16 KiB, its client's longest idempotency key included.
+const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// When a client with too many sockets should come again.
+const RETRY_AFTER_SECONDS: u64 = 10;
+
+/// Time that sockets get to say good-bye.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// Who may have how many sockets, and how they are kept alive.
+#[derive(Debug)]
+pub(super) struct SocketSettings {
+    /// 0 for no limit.
+    pub(super) per_address: u32,
+    pub(super) heartbeat: Duration,
+    pub(super) proxies: TrustedProxies,
+    pub(super) origins: AllowedOrigins,
+}
+
+/// All sockets of the service.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    settings: SocketSettings,
+    held: Mutex<Held>,
+    free: Arc<Semaphore>,
+    open: TaskTracker,
+}
+
+/// The right to one socket; given back when dropped.
+#[derive(Debug)]
+struct SocketPermit {
+    sockets: Arc<Sockets>,
+    client: Client,
+    _one_of_all: OwnedSemaphorePermit,
+}
+
+impl Sockets {
+    pub(super) fn new(settings: SocketSettings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            held: Mutex::default(),
+            free: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            open: TaskTracker::new(),
+        })
+    }
+
+    fn acquire(self: &Arc<Self>, client: Client) -> Result<SocketPermit, ApiError> {
+        let one_of_all = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
+            let details = "all WebSockets of this service are in use: try again";
+            ApiError::unavailable("too many WebSockets", details, RETRY_AFTER_SECONDS)
+        })?;
+        let limit = match self.settings.per_address {
+            0 => u32::MAX,
+            limit => limit,
+        };
+        if !self.held.lock().unwrap_or_else(PoisonError::into_inner).acquire(client, limit) {
+            let details = format!("{limit} at once from one address are allowed: close one first");
+            return Err(ApiError::too_many("too many WebSockets", details, RETRY_AFTER_SECONDS));
+        }
+        Ok(SocketPermit { sockets: Arc::clone(self), client, _one_of_all: one_of_all })
+    }
+
+    /// Waits until all sockets are closed.
+    pub(super) async fn finish(&self) {
+        self.open.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.open.wait()).await.is_err() {
+            tracing::warn!(left = self.open.len(), "WebSockets did not close in time");
+        }
+    }
+}
+
+impl Drop for SocketPermit {
+    fn drop(&mut self) {
+        self.sockets.held.lock().unwrap_or_else(PoisonError::into_inner).release(self.client);
+    }
+}
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) view: Arc<SharedView>,
+    pub(super) health: Arc<Health>,
+    pub(super) sockets: Arc<Sockets>,
+    pub(super) clock: Clock,
+    pub(super) shutdown: Shutdown,
+}
+
+pub(super) fn routes(desk: Desk, limit: Arc<Limited>, origins: &AllowedOrigins) -> Router {
+    Router::new()
+        .route("/status/{id}", get(read_status).layer(from_fn_with_state(limit, limited)))
+        .layer(origins.layer())
+        // Outside the CORS layer: its rules are for answers that a page reads, not for handshakes.
+        .route("/ws/{id}", get(open_socket))
+        .with_state(desk)
+}
+
+async fn read_status(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    desk.health.check_ready()?;
+    let order_id: OrderId = id.parse().map_err(|_| {
+        let details = "order ids are UUIDs like 3fa85f64-5717-4562-b3fc-2c963f66afa6";
+        ApiError::invalid("not an order id", details)
+    })?;
+    let body = desk.view.lock().status(order_id).ok_or_else(|| {
+        let details = format!("no order {order_id} is known; a new one shows up within moments");
+        ApiError::not_found("order not found", details)
+    })?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(CONTENT_TYPE, json)], body).into_response())
+}
+
+async fn open_socket(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    desk.health.check_ready()?;
+    check_id(&id)?;
+    let settings = &desk.sockets.settings;
+    if !settings.origins.admits(&headers) {
+        let details = "pages of this origin may not open WebSockets here";
+        return Err(ApiError::forbidden("origin not allowed", details));
+    }
+    let upgrade = upgrade.map_err(|_| ApiError::upgrade_required())?;
+    let client = settings.proxies.client_address(peer.ip(), &headers);
+    let permit = desk.sockets.acquire(client.into())?;
+    let open = desk.sockets.open.token();
+    let session = Session {
+        heartbeat: settings.heartbeat,
+        id: id.into_boxed_str(),
+        view: desk.view,
+        clock: desk.clock,
+        shutdown: desk.shutdown,
+    };
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        socket::run(socket, session).await;
+        drop((permit, open));
+    }))
+}
+
+fn check_id(id: &str) -> Result<(), ApiError> {
+    if id.chars().count() <= MAX_ID_LENGTH && !id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let details = format!("send an order id: at most {MAX_ID_LENGTH} printable characters");
+    Err(ApiError::invalid("not an id", details))
+}

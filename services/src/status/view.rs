@@ -1,0 +1,229 @@
+//! All orders, and which sockets watch which. No I/O and no clock.
+//!
+//! A socket has one flag: that its order has changed since it was last shown. A slow reader so misses
+//! states in between and never the newest, and nothing ever queues up for it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use contract::Timestamp;
+use contract::ids::OrderId;
+use foldhash::fast::RandomState;
+use tokio::sync::Notify;
+
+use super::domain::Orders;
+use super::render;
+use crate::kit::log::Received;
+
+/// One socket, as the view knows it.
+#[derive(Debug, Default)]
+pub(super) struct Subscriber {
+    changed: AtomicBool,
+    news: Notify,
+}
+
+impl Subscriber {
+    /// Resolves when there may be something new to take.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+}
+
+/// The sockets of one order.
+#[derive(Debug, Default)]
+struct Watched {
+    subscribers: Vec<Arc<Subscriber>>,
+    /// How many of them have not taken the newest frame.
+    waiting: usize,
+    /// The newest frame, from when the first of them takes it until the last one has.
+    frame: Option<Utf8Bytes>,
+}
+
+/// Orders and their watchers.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    orders: Orders,
+    watched: HashMap<OrderId, Watched, RandomState>,
+}
+
+impl View {
+    /// Folds one record of the log, and raises the flag of every socket that watches its order.
+    pub(super) fn fold(&mut self, record: &Received) {
+        let Received { event, version, timestamp, value, .. } = record;
+        if !self.orders.fold(event, version, *timestamp, value) {
+            return;
+        }
+        let Some(watched) = self.watched.get_mut(&event.order_id()) else { return };
+        watched.frame = None;
+        watched.waiting = watched.subscribers.len();
+        for subscriber in &watched.subscribers {
+            subscriber.changed.store(true, Ordering::Relaxed);
+            subscriber.news.notify_one();
+        }
+    }
+
+    /// The body of `GET /status/{id}`.
+    pub(super) fn status(&self, order_id: OrderId) -> Option<String> {
+        self.orders.get(order_id).map(|order| render::status(order_id, order))
+    }
+
+    /// A new socket of `order_id`. What is known already counts as new to it.
+    pub(super) fn subscribe(&mut self, order_id: OrderId) -> Arc<Subscriber> {
+        let subscriber = Arc::new(Subscriber::default());
+        let known = self.orders.get(order_id).is_some();
+        let watched = self.watched.entry(order_id).or_default();
+        subscriber.changed.store(known, Ordering::Relaxed);
+        watched.waiting += usize::from(known);
+        // Nearly every order has one socket.
+        watched.subscribers.reserve_exact(1);
+        watched.subscribers.push(Arc::clone(&subscriber));
+        subscriber
+    }
+
+    /// The socket is gone; the last one takes the order's list with it.
+    pub(super) fn unsubscribe(&mut self, order_id: OrderId, subscriber: &Arc<Subscriber>) {
+        let Some(watched) = self.watched.get_mut(&order_id) else { return };
+        if let Some(index) = watched.subscribers.iter().position(|it| Arc::ptr_eq(it, subscriber)) {
+            watched.subscribers.swap_remove(index);
+        }
+        watched.taken(subscriber);
+        if watched.subscribers.is_empty() {
+            self.watched.remove(&order_id);
+        }
+    }
+
+    /// What `subscriber` has not been shown yet: the whole order as it stands, rendered once for all its
+    /// sockets.
+    pub(super) fn take(
+        &mut self,
+        order_id: OrderId,
+        subscriber: &Subscriber,
+        now: Timestamp,
+    ) -> Option<Utf8Bytes> {
+        if !subscriber.changed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let watched = self.watched.get_mut(&order_id)?;
+        let order = self.orders.get(order_id)?;
+        let frame = match &watched.frame {
+            Some(frame) => frame.clone(),
+            None => watched.frame.insert(render::update(order_id, order, now).into()).clone(),
+        };
+        watched.taken(subscriber);
+        Some(frame)
+    }
+}
+
+impl Watched {
+    fn taken(&mut self, subscriber: &Subscriber) {
+        if subscriber.changed.swap(false, Ordering::Relaxed) {
+            self.waiting -= 1;
+            if self.waiting == 0 {
+                self.frame = None;
+            }
+        }
+    }
+}
+
+/// The view, shared by the consumer, the handlers and the sockets. Locked for moments only.
+#[derive(Debug, Default)]
+pub(super) struct SharedView(Mutex<View>);
+
+impl SharedView {
+    pub(super) fn lock(&self) -> MutexGuard<'_, View> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::events::EventType;
+    use contract::order::Order;
+    use contract::ws::Message;
+
+    use super::super::domain::{event, sample_id};
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_timestamp_millis(1_750_000_000_000).unwrap()
+    }
+
+    fn received(event_type: EventType) -> Received {
+        let event = event(event_type);
+        Received {
+            topic: event_type.topic(),
+            partition: 0,
+            offset: 0,
+            timestamp: now(),
+            version: "v1",
+            value: event.encode().into(),
+            event,
+        }
+    }
+
+    fn events_in(frame: Option<Utf8Bytes>) -> Option<usize> {
+        let frame: Message<Order> = serde_json::from_str(frame?.as_str()).unwrap();
+        Some(frame.data.unwrap().events.len())
+    }
+
+    #[test]
+    fn a_socket_is_shown_what_is_known_then_each_change_once() {
+        let mut view = View::default();
+        let early = view.subscribe(sample_id());
+        assert_eq!(view.take(sample_id(), &early, now()), None);
+        view.fold(&received(EventType::OrderCreated));
+        let late = view.subscribe(sample_id());
+        assert_eq!(events_in(view.take(sample_id(), &early, now())), Some(1));
+        assert_eq!(events_in(view.take(sample_id(), &late, now())), Some(1));
+        assert_eq!(view.take(sample_id(), &early, now()), None);
+        view.fold(&received(EventType::InventoryConfirmed));
+        assert_eq!(events_in(view.take(sample_id(), &late, now())), Some(2));
+    }
+
+    #[test]
+    fn a_slow_socket_gets_the_newest_state_only() {
+        let mut view = View::default();
+        let slow = view.subscribe(sample_id());
+        for event_type in [EventType::OrderCreated, EventType::InventoryConfirmed] {
+            view.fold(&received(event_type));
+        }
+        view.fold(&received(EventType::PaymentCompleted));
+        assert_eq!(events_in(view.take(sample_id(), &slow, now())), Some(3));
+        assert_eq!(view.take(sample_id(), &slow, now()), None);
+    }
+
+    #[test]
+    fn a_frame_is_rendered_once_and_kept_no_longer_than_somebody_waits_for_it() {
+        let mut view = View::default();
+        let sockets: Vec<_> = (0..3).map(|_| view.subscribe(sample_id())).collect();
+        view.fold(&received(EventType::OrderCreated));
+        let first = view.take(sample_id(), &sockets[0], now()).unwrap();
+        let second = view.take(sample_id(), &sockets[1], now()).unwrap();
+        assert_eq!(first.as_str().as_ptr(), second.as_str().as_ptr(), "the same bytes");
+        assert!(view.watched[&sample_id()].frame.is_some());
+        view.unsubscribe(sample_id(), &sockets[2]);
+        assert!(view.watched[&sample_id()].frame.is_none());
+    }
+
+    #[test]
+    fn repeats_wake_nobody() {
+        let mut view = View::default();
+        view.fold(&received(EventType::OrderCreated));
+        let socket = view.subscribe(sample_id());
+        assert!(view.take(sample_id(), &socket, now()).is_some());
+        view.fold(&received(EventType::OrderCreated));
+        assert_eq!(view.take(sample_id(), &socket, now()), None);
+    }
+
+    #[test]
+    fn an_order_without_sockets_costs_no_list() {
+        let mut view = View::default();
+        let sockets: Vec<_> = (0..2).map(|_| view.subscribe(sample_id())).collect();
+        view.unsubscribe(sample_id(), &sockets[0]);
+        assert_eq!(view.watched.len(), 1);
+        view.unsubscribe(sample_id(), &sockets[1]);
+        assert!(view.watched.is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! Drawing: the layout here, a file per panel beside it.
+
+mod chart;
+mod header;
+mod help;
+mod latency;
+mod notices;
+mod pipeline;
+mod processes;
+mod rate;
+mod responses;
+mod sockets;
+mod thresholds;
+mod tiny;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::state::State;
+use super::theme::Theme;
+use super::{Action, Dashboard};
+
+/// From this size on, every panel has its place.
+const FULL: (u16, u16) = (100, 32);
+/// From this size on, the panels that matter most have one; below, there is only text.
+const COMPACT: (u16, u16) = (66, 18);
+/// Frame, table head and the row of totals of the processes.
+const PROCESS_FRAME: u16 = 4;
+
+/// What lies over the panels, and how far the person has gone in stopping.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Overlay {
+    pub help: bool,
+    pub stopping: Option<Action>,
+}
+
+impl Overlay {
+    /// Asked to stop: gracefully first, at once the second time.
+    pub(super) fn stop(&mut self) -> Option<Action> {
+        self.stopping = match self.stopping {
+            None => Some(Action::Stop),
+            Some(_) => Some(Action::Kill),
+        };
+        self.stopping
+    }
+}
+
+/// Everything that a panel may look at.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    dashboard: &'a Dashboard,
+    state: &'a State,
+    overlay: Overlay,
+    theme: Theme,
+}
+
+/// Draws one frame.
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    dashboard: &Dashboard,
+    state: &State,
+    overlay: Overlay,
+    theme: Theme,
+) {
+    let scene = Scene { dashboard, state, overlay, theme };
+    let area = frame.area();
+    let fits = |size: (u16, u16)| area.width >= size.0 && area.height >= size.1;
+    if fits(FULL) {
+        full(frame, area, scene);
+    } else if fits(COMPACT) {
+        compact(frame, area, scene);
+    } else {
+        tiny::draw(frame, area, scene);
+    }
+    if overlay.help {
+        help::draw(frame, area, scene);
+    }
+}
+
+fn full(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let rows = |count: usize, frame: u16| u16::try_from(count).unwrap_or(u16::MAX) + frame;
+    let lists = rows(scene.dashboard.processes.len(), PROCESS_FRAME)
+        .max(rows(scene.dashboard.thresholds.len(), 2))
+        .clamp(7, area.height / 3);
+    let [top, charts, middle, tables, bottom, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Fill(3),
+        Constraint::Length(8),
+        Constraint::Length(lists),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
+    header::draw(frame, top, scene);
+    let [left, right] = halves.areas(charts);
+    rate::draw(frame, left, scene);
+    latency::draw(frame, right, scene);
+    let [left, right] = halves.areas(middle);
+    sockets::draw(frame, left, scene);
+    pipeline::draw(frame, right, scene);
+    let [left, right] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(46)]).areas(tables);
+    thresholds::draw(frame, left, scene);
+    processes::draw(frame, right, scene);
+    let [left, right] =
+        Layout::horizontal([Constraint::Length(46), Constraint::Fill(1)]).areas(bottom);
+    responses::draw(frame, left, scene);
+    notices::draw(frame, right, scene);
+    header::foot(frame, foot, scene);
+}
+
+fn compact(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let [top, charts, middle, tables, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Fill(5),
+        Constraint::Length(if area.height < 22 { 0 } else { 6 }),
+        Constraint::Fill(5),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
+    header::draw(frame, top, scene);
+    let [left, right] = halves.areas(charts);
+    rate::draw(frame, left, scene);
+    latency::draw(frame, right, scene);
+    if middle.height > 0 {
+        let [left, right] =
+            Layout::horizontal([Constraint::Fill(5), Constraint::Fill(3)]).areas(middle);
+        pipeline::draw(frame, left, scene);
+        if scene.state.errors.is_empty() {
+            sockets::draw(frame, right, scene);
+        } else {
+            responses::draw(frame, right, scene);
+        }
+    }
+    let [left, right] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(33)]).areas(tables);
+    thresholds::draw(frame, left, scene);
+    processes::draw(frame, right, scene);
+    header::foot(frame, foot, scene);
+}

@@ -1,0 +1,34 @@
+//! Target against achieved rate.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::symbols::Marker;
+use ratatui::text::Span;
+
+use super::Scene;
+use super::chart::{self, Curve};
+use crate::report::figures;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let Scene { state, theme, .. } = scene;
+    let rate = &state.rate;
+    let mut title = Vec::new();
+    if let Some(now) = rate.now {
+        title.push(Span::styled(format!("{}/s", figures::count(now.round())), theme.accent()));
+    }
+    if let Some(target) = rate.target_now {
+        title.push(Span::styled(format!(" of {}/s", figures::count(target)), theme.dim()));
+    }
+    let highest = rate.achieved.iter().chain(&rate.target).map(|point| point.1).fold(0.0, f64::max);
+    let curves = [
+        Curve { points: &rate.target, color: theme.plot(theme.dim()), marker: Marker::Dot },
+        Curve {
+            points: &rate.achieved,
+            color: theme.plot(theme.accent()),
+            marker: Marker::Braille,
+        },
+    ];
+    let y = chart::linear(highest, figures::count);
+    let block = theme.panel("rate", title);
+    chart::draw(frame, area, block, &curves, state.horizon_s, y, theme.dim());
+}

@@ -1,0 +1,76 @@
+//! ListOffsets, versions 1 to 10: the ends of a log, or the offset at a timestamp.
+//!
+//! A timestamp inside a compressed batch is answered with the batch's first offset, since batches
+//! are never decompressed.
+
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+
+use crate::core::Core;
+use crate::dispatch::Call;
+use crate::error::ErrorCode;
+use crate::log::LEADER_EPOCH;
+use crate::topics::Topics;
+use crate::wire::shape::{Shape, fixed, structures, text};
+
+pub(crate) const SHAPE: Shape = Shape {
+    flexible_from: 6,
+    fields: &[
+        fixed(4),
+        fixed(1).since(2),
+        structures(&[text(), structures(&[fixed(4), fixed(4).since(4), fixed(8)])]),
+        fixed(4).since(10),
+    ],
+};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+/// Timestamp and offset that stand for "none".
+const NONE: i64 = -1;
+
+pub(crate) fn answer(
+    core: &mut Core,
+    _: &Call<'_>,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        let partitions =
+            partitions.map(|partition| look_up(&core.topics, &topic.name, partition)).collect();
+        ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn look_up(
+    topics: &Topics,
+    topic: &str,
+    wanted: &ListOffsetsPartition,
+) -> ListOffsetsPartitionResponse {
+    let response =
+        ListOffsetsPartitionResponse::default().with_partition_index(wanted.partition_index);
+    let found = match topics.partition(topic, wanted.partition_index) {
+        Err(error) => Err(error),
+        Ok(_) if wanted.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
+        Ok(partition) => match wanted.timestamp {
+            LATEST => Ok((partition.log.high_watermark(), NONE)),
+            EARLIEST | EARLIEST_LOCAL => Ok((partition.log.log_start_offset(), NONE)),
+            LATEST_TIERED => Ok((NONE, NONE)),
+            MAX_TIMESTAMP => Ok(partition.log.offset_of_max_timestamp().unwrap_or((NONE, NONE))),
+            timestamp => Ok(partition.log.offset_at(timestamp).unwrap_or((NONE, NONE))),
+        },
+    };
+    match found {
+        Ok((offset, timestamp)) => {
+            let epoch = if offset == NONE { -1 } else { LEADER_EPOCH };
+            response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
+        }
+        Err(error) => response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE),
+    }
+}

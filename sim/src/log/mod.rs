@@ -1,0 +1,255 @@
+//! One partition's log: record batches in memory, in offset order, with retention from the front.
+
+pub(crate) mod batch;
+mod store;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use self::batch::{BatchHeader, PATCHED_BYTES, record_times};
+use self::store::Store;
+use crate::error::ErrorCode;
+use crate::wire::Outbox;
+
+/// Nothing here fails over, so every partition stays in its first leader epoch.
+pub(crate) const LEADER_EPOCH: i32 = 0;
+
+/// What retention may keep. `None` keeps everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) bytes: Option<u64>,
+    pub(crate) ms: Option<i64>,
+}
+
+#[derive(Debug)]
+struct StoredBatch {
+    base_offset: i64,
+    last_offset: i64,
+    max_timestamp: i64,
+    /// As it came, or copied; the base offset is put in place when it is read.
+    bytes: Bytes,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    batches: VecDeque<StoredBatch>,
+    store: Store,
+    log_start_offset: i64,
+    end_offset: i64,
+    size_bytes: u64,
+}
+
+/// A stretch of batches that one Fetch answers with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    batches: Range<usize>,
+    pub(crate) size_bytes: usize,
+}
+
+impl Log {
+    pub(crate) fn log_start_offset(&self) -> i64 {
+        self.log_start_offset
+    }
+
+    /// The next offset to be given: with one replica everything appended is committed at once.
+    pub(crate) fn high_watermark(&self) -> i64 {
+        self.end_offset
+    }
+
+    #[cfg(test)]
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Appends a checked batch and returns its base offset.
+    pub(crate) fn append(&mut self, header: &BatchHeader, batch: &Bytes) -> i64 {
+        let base_offset = self.end_offset;
+        self.end_offset += i64::from(header.record_count);
+        self.size_bytes += batch.len() as u64;
+        self.batches.push_back(StoredBatch {
+            base_offset,
+            last_offset: self.end_offset - 1,
+            max_timestamp: header.max_timestamp,
+            bytes: self.store.keep(batch),
+        });
+        base_offset
+    }
+
+    /// The batches from the one that contains `offset` on, up to `max_bytes`; the first one is
+    /// included however large it is when `at_least_one`, so that a reader always gets on.
+    ///
+    /// # Errors
+    /// OFFSET_OUT_OF_RANGE before the log's start or behind its end.
+    pub(crate) fn stretch(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Stretch, ErrorCode> {
+        if offset < self.log_start_offset || offset > self.end_offset {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        let first = self.batch_with(offset);
+        let mut size_bytes = 0;
+        let mut end = first;
+        for stored in self.batches.range(first..) {
+            let grown = size_bytes + stored.bytes.len();
+            if grown > max_bytes && !(at_least_one && end == first) {
+                break;
+            }
+            size_bytes = grown;
+            end += 1;
+        }
+        Ok(Stretch { batches: first..end, size_bytes })
+    }
+
+    /// Index of the batch that contains `offset`: the newest one is asked for most often.
+    fn batch_with(&self, offset: i64) -> usize {
+        match self.batches.back() {
+            Some(last) if offset > last.last_offset => self.batches.len(),
+            Some(last) if offset >= last.base_offset => self.batches.len() - 1,
+            _ => self.batches.partition_point(|stored| stored.last_offset < offset),
+        }
+    }
+
+    /// Writes a stretch of this log, taken in the same step, with its offsets in place.
+    pub(crate) fn write(&self, stretch: &Stretch, outbox: &mut Outbox) {
+        for stored in self.batches.range(stretch.batches.clone()) {
+            let fields = outbox.fields();
+            fields.extend_from_slice(&stored.base_offset.to_be_bytes());
+            fields.extend_from_slice(&stored.bytes[8..12]);
+            fields.extend_from_slice(&LEADER_EPOCH.to_be_bytes());
+            outbox.put_bytes_from(&stored.bytes, PATCHED_BYTES);
+        }
+    }
+
+    /// Drops whole batches from the front until retention is met. Returns whether any went.
+    pub(crate) fn retain(&mut self, retention: Retention, wall_ms: i64) -> bool {
+        let before = self.log_start_offset;
+        while let Some(first) = self.batches.front() {
+            let too_large = retention.bytes.is_some_and(|limit| self.size_bytes > limit);
+            let too_old = retention
+                .ms
+                .is_some_and(|limit| wall_ms.saturating_sub(first.max_timestamp) > limit);
+            // The newest batch outlives a size limit that is smaller than itself.
+            if !(too_old || too_large && self.batches.len() > 1) {
+                break;
+            }
+            self.log_start_offset = first.last_offset + 1;
+            self.size_bytes -= first.bytes.len() as u64;
+            self.batches.pop_front();
+        }
+        self.log_start_offset != before
+    }
+
+    /// First offset whose timestamp is at least `timestamp`, with that timestamp.
+    pub(crate) fn offset_at(&self, timestamp: i64) -> Option<(i64, i64)> {
+        let stored = self.batches.iter().find(|stored| stored.max_timestamp >= timestamp)?;
+        first_record(stored, |record_time| record_time >= timestamp)
+    }
+
+    /// The first record with the largest timestamp of the log.
+    pub(crate) fn offset_of_max_timestamp(&self) -> Option<(i64, i64)> {
+        let largest = self.batches.iter().map(|stored| stored.max_timestamp).max()?;
+        let stored = self.batches.iter().find(|stored| stored.max_timestamp == largest)?;
+        first_record(stored, |record_time| record_time == largest)
+    }
+}
+
+/// The first record that qualifies. Compressed records are not looked into: their batch's first
+/// offset is the answer, from where a reader meets the record it asked for a little later.
+fn first_record(stored: &StoredBatch, qualifies: impl Fn(i64) -> bool) -> Option<(i64, i64)> {
+    let header = BatchHeader::read(&stored.bytes);
+    let first = (stored.base_offset, header.base_timestamp);
+    if header.compressed {
+        return Some(first);
+    }
+    let times = record_times(&stored.bytes).unwrap_or_default();
+    let found = times.into_iter().find(|(_, record_time)| qualifies(*record_time));
+    Some(found.map_or(first, |(delta, record_time)| (stored.base_offset + delta, record_time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batch::tests::batch;
+    use super::*;
+
+    fn log_of(batches: &[Bytes]) -> Log {
+        let mut log = Log::default();
+        for batch in batches {
+            log.append(&BatchHeader::check(batch).unwrap(), batch);
+        }
+        log
+    }
+
+    fn offsets(log: &Log, stretch: &Stretch) -> Vec<i64> {
+        log.batches.range(stretch.batches.clone()).map(|stored| stored.base_offset).collect()
+    }
+
+    #[test]
+    fn an_offset_inside_a_batch_reads_that_batch() {
+        let log = log_of(&[batch(&[1, 2, 3], 9), batch(&[4], 9), batch(&[5, 6], 9)]);
+        for (offset, expected) in
+            [(0, vec![0, 3, 4]), (2, vec![0, 3, 4]), (3, vec![3, 4]), (5, vec![4]), (6, vec![])]
+        {
+            let stretch = log.stretch(offset, usize::MAX, false).unwrap();
+            assert_eq!(offsets(&log, &stretch), expected, "from {offset}");
+        }
+        for offset in [-1, 7] {
+            assert_eq!(log.stretch(offset, 9, true), Err(ErrorCode::OffsetOutOfRange));
+        }
+    }
+
+    #[test]
+    fn limits_hold_except_for_the_first_batch() {
+        let log = log_of(&[batch(&[1], 100), batch(&[2], 100), batch(&[3], 100)]);
+        let one = batch(&[1], 100).len();
+        let length = |max, at_least_one| {
+            let stretch = log.stretch(0, max, at_least_one).unwrap();
+            (offsets(&log, &stretch).len(), stretch.size_bytes)
+        };
+        assert_eq!(length(2 * one, false), (2, 2 * one));
+        assert_eq!(length(2 * one - 1, false), (1, one));
+        assert_eq!(length(1, true), (1, one));
+        assert_eq!(length(1, false), (0, 0));
+    }
+
+    #[test]
+    fn written_batches_carry_their_offsets_and_still_check() {
+        let log = log_of(&[batch(&[1, 2], 10), batch(&[3], 50_000)]);
+        let stretch = log.stretch(0, usize::MAX, true).unwrap();
+        let mut outbox = Outbox::default();
+        log.write(&stretch, &mut outbox);
+        let bytes = outbox.to_bytes();
+        assert_eq!(bytes.len(), stretch.size_bytes);
+        let second = bytes.slice(batch(&[1, 2], 10).len()..);
+        assert_eq!(BatchHeader::check(&second).unwrap().base_offset, 2);
+    }
+
+    #[test]
+    fn retention_moves_the_start_but_keeps_the_newest_batch_of_a_small_limit() {
+        let mut log = log_of(&[batch(&[10, 11], 100), batch(&[20], 100), batch(&[30], 100)]);
+        let by_bytes = Retention { bytes: Some(log.size_bytes() - 1), ms: None };
+        assert!(log.retain(by_bytes, 0));
+        assert_eq!((log.log_start_offset(), log.high_watermark()), (2, 4));
+        assert_eq!(log.stretch(1, 1, true), Err(ErrorCode::OffsetOutOfRange));
+        log.retain(Retention { bytes: Some(0), ms: None }, 0);
+        assert_eq!(log.log_start_offset(), 3);
+        assert!(!log.retain(Retention { bytes: None, ms: Some(5) }, 35));
+        assert!(log.retain(Retention { bytes: None, ms: Some(5) }, 36));
+        assert_eq!((log.log_start_offset(), log.size_bytes()), (4, 0));
+    }
+
+    #[test]
+    fn timestamps_find_their_record() {
+        let log = log_of(&[batch(&[10, 30, 20], 9), batch(&[25, 40], 9)]);
+        assert_eq!(log.offset_at(5), Some((0, 10)));
+        assert_eq!(log.offset_at(15), Some((1, 30)));
+        assert_eq!(log.offset_at(31), Some((4, 40)));
+        assert_eq!(log.offset_at(41), None);
+        assert_eq!(log.offset_of_max_timestamp(), Some((4, 40)));
+        assert_eq!(Log::default().offset_of_max_timestamp(), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! HTTP and WebSocket clients of virtual users: one owned connection each, from a leased address,
+//! driven within the user's own task, with the phases of every exchange timed.
+
+pub(crate) mod frame;
+pub(crate) mod http;
+pub(crate) mod socket;
+pub(crate) mod target;

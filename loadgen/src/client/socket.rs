@@ -1,0 +1,182 @@
+//! A WebSocket as a virtual user holds it: a TCP connection, and hardly any memory.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONNECTION, UPGRADE};
+use hyper::{Request, StatusCode};
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+use super::frame::{Decoder, FrameError, Message, encode, opcode};
+use super::http::{Connection, Failure, Route};
+use super::target::Traffic;
+
+/// The example of RFC 6455 §1.3. The key keeps caches from answering instead of the server and is no
+/// secret; with a fixed one the server's proof is a comparison.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// One read of a socket takes at most this much.
+const READ_BYTES: usize = 64 * 1024;
+/// How long a closed peer may take to close as well.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Read by all sockets of a shard: each read is decoded before the next task runs.
+pub(crate) struct ReadBuffer(RefCell<Box<[u8]>>);
+
+impl Default for ReadBuffer {
+    fn default() -> Self {
+        Self(RefCell::new(vec![0; READ_BYTES].into()))
+    }
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    #[error("no connection: {}", .0.name())]
+    Failed(Failure),
+    #[error("the server answered {0}")]
+    Refused(StatusCode),
+    #[error("the server's answer is no WebSocket handshake")]
+    NoHandshake,
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum SocketError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the connection ended without a close frame")]
+    Ended,
+}
+
+pub(crate) struct Socket {
+    stream: TcpStream,
+    decoder: Decoder,
+    traffic: Rc<Traffic>,
+    buffer: Rc<ReadBuffer>,
+    /// What came in with the answer to the handshake.
+    early: Option<Bytes>,
+    /// Any four bytes: no proxy is to be protected here, only the protocol to be kept.
+    mask: u32,
+}
+
+impl Socket {
+    /// Connects and shakes hands, within `timeout`.
+    pub(crate) async fn open(
+        route: &Route<'_>,
+        path: &str,
+        buffer: &Rc<ReadBuffer>,
+        timeout: Duration,
+    ) -> Result<Self, OpenError> {
+        let work = Self::shake_hands(route, path, buffer);
+        let opened = tokio::time::timeout(timeout, work).await;
+        opened.unwrap_or(Err(OpenError::Failed(Failure::Timeout)))
+    }
+
+    async fn shake_hands(
+        route: &Route<'_>,
+        path: &str,
+        buffer: &Rc<ReadBuffer>,
+    ) -> Result<Self, OpenError> {
+        let mut connection = Connection::open(route).await.map_err(OpenError::Failed)?;
+        let request = Request::get(path)
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", KEY)
+            .body(Full::default());
+        let request = request.map_err(|_| OpenError::NoHandshake)?;
+        let broken = |_| OpenError::Failed(Failure::Broken);
+        let response = connection.send(route, request).await.map_err(broken)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(OpenError::Refused(response.status()));
+        }
+        let accept = response.headers().get("sec-websocket-accept");
+        if accept.is_none_or(|accept| accept != ACCEPT) {
+            return Err(OpenError::NoHandshake);
+        }
+        let (stream, early) = connection.into_upgraded().await.map_err(broken)?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::default(),
+            traffic: Rc::clone(route.traffic),
+            buffer: Rc::clone(buffer),
+            early: (!early.is_empty()).then_some(early),
+            mask: 0x9e37_79b9,
+        })
+    }
+
+    /// Waits for something to come in and hands the messages that are complete to `on_message`. May be
+    /// dropped at any time without losing anything.
+    pub(crate) async fn receive(
+        &mut self,
+        on_message: impl FnMut(Message<'_>),
+    ) -> Result<(), SocketError> {
+        if let Some(early) = self.early.take() {
+            return Ok(self.decoder.feed(&early, on_message)?);
+        }
+        loop {
+            self.stream.readable().await?;
+            let mut buffer = self.buffer.0.borrow_mut();
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return Err(SocketError::Ended),
+                Ok(count) => {
+                    self.traffic.add_received(count);
+                    return Ok(self.decoder.feed(&buffer[..count], on_message)?);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, opcode: u8, payload: &[u8]) -> io::Result<()> {
+        self.mask = self.mask.rotate_left(5) ^ 0x5bd1_e995;
+        let mut bytes = Vec::with_capacity(payload.len() + 14);
+        encode(opcode, payload, self.mask.to_ne_bytes(), &mut bytes);
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match self.stream.try_write(rest) {
+                Ok(count) => {
+                    self.traffic.add_sent(count);
+                    rest = &rest[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.writable().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes with `code` and waits a moment for the other side to close too. Messages that were on
+    /// their way go to `on_message`. Whether the other side did.
+    pub(crate) async fn close(
+        mut self,
+        code: u16,
+        mut on_message: impl FnMut(Message<'_>),
+    ) -> bool {
+        if self.send(opcode::CLOSE, &code.to_be_bytes()).await.is_err() {
+            return false;
+        }
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let mut closed = false;
+        while !closed {
+            let receive = self.receive(|message| {
+                closed |= matches!(message, Message::Close(_));
+                on_message(message);
+            });
+            if !matches!(tokio::time::timeout_at(deadline.into(), receive).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        closed
+    }
+}

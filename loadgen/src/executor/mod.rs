@@ -1,0 +1,85 @@
+//! Executors: each decides when iterations start, and none knows what an iteration does.
+//!
+//! | executor | starts an iteration |
+//! |---|---|
+//! | `constant_arrival_rate` | at a steady rate, whatever the system does |
+//! | `ramping_arrival_rate` | at a rate that follows stages |
+//! | `constant_vus` | whenever one of a fixed number of users is free |
+//! | `ramping_vus` | likewise, while the number follows stages |
+//! | `per_vu_iterations` | likewise, a fixed number of times for each user |
+
+mod arrivals;
+mod constant_arrival_rate;
+mod constant_vus;
+pub(crate) mod pacer;
+mod per_vu_iterations;
+mod ramping_arrival_rate;
+mod ramping_vus;
+pub mod schedule;
+pub(crate) mod vu_pool;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::scenario::Executor;
+use pacer::Pacer;
+use schedule::Stripe;
+use vu_pool::VuPool;
+
+/// What an executor works with.
+pub(crate) struct Run {
+    /// When the scenario starts: the phase's start and the scenario's `startTime`.
+    pub(crate) start: Instant,
+    pub(crate) graceful_stop: Duration,
+    pub(crate) stripe: Stripe,
+    pub(crate) pacer: Pacer,
+    /// Cancelled when the test is to end early.
+    pub(crate) stop: CancellationToken,
+    pub(crate) pool: Rc<VuPool>,
+}
+
+impl Run {
+    /// Runs a scenario until its last iteration has ended or has been cut off.
+    pub(crate) async fn execute(self, executor: &Executor) {
+        self.pool.allocate(self.first_vus(executor));
+        if self.wait_until(Duration::ZERO).await {
+            match executor {
+                Executor::ConstantArrivalRate { rate, time_unit, duration, .. } => {
+                    constant_arrival_rate::run(&self, *rate, *time_unit, *duration).await;
+                }
+                Executor::RampingArrivalRate { start_rate, time_unit, stages, .. } => {
+                    ramping_arrival_rate::run(&self, *start_rate, *time_unit, stages).await;
+                }
+                Executor::ConstantVus { vus, duration } => {
+                    constant_vus::run(&self, *vus, *duration).await;
+                }
+                Executor::RampingVus { start_vus, stages, graceful_ramp_down } => {
+                    ramping_vus::run(&self, *start_vus, stages, *graceful_ramp_down).await;
+                }
+                Executor::PerVuIterations { vus, iterations, max_duration } => {
+                    per_vu_iterations::run(&self, *vus, *iterations, *max_duration).await;
+                }
+            }
+        }
+        self.pool.drain(self.graceful_stop).await;
+    }
+
+    fn first_vus(&self, executor: &Executor) -> u32 {
+        match executor {
+            Executor::ConstantArrivalRate { vus, .. }
+            | Executor::RampingArrivalRate { vus, .. } => self.stripe.share(vus.pre_allocated),
+            other => self.stripe.share(other.max_vus()),
+        }
+    }
+
+    /// Waits for a moment counted from the scenario's start; false when the test is to end first.
+    async fn wait_until(&self, offset: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = self.pacer.sleep_until(self.start + offset) => true,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Scenario files: TOML in k6's words.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`reader`] | reads TOML tables and collects every mistake with its place |
+//! | `schema` | what stands in a scenario file |
+//! | `options` | the executors and their options |
+//! | `scale` | makes a phase smaller or larger |
+//! | `shipped` | the files that come with the program |
+
+mod duration;
+mod options;
+pub mod reader;
+mod scale;
+mod schema;
+mod shipped;
+pub(crate) mod suggest;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::Flow;
+use crate::threshold::Threshold;
+
+pub use options::{Executor, Stage};
+pub use reader::{ScenarioError, Section};
+pub use shipped::{SHIPPED, shipped};
+
+/// A scenario file: its phases run in order, each on a fresh shop.
+#[derive(Debug, Clone)]
+pub struct ScenarioFile {
+    pub name: String,
+    pub description: String,
+    /// At least one. A file without `[[phases]]` is one phase named after the file's `name`.
+    pub phases: Vec<Phase>,
+}
+
+/// Scenarios that run at the same time, and what must hold for them.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    pub name: String,
+    pub scenarios: Vec<Scenario>,
+    pub thresholds: Vec<Threshold>,
+    /// A send lag p99 beyond this makes the run INVALID.
+    pub send_lag_limit: Duration,
+    /// `[shop]` and `[chaos]`, for whoever starts the shop.
+    pub extra: Extra,
+}
+
+/// Tables that the load engine does not read itself.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    pub shop: Option<Section>,
+    pub chaos: Option<Section>,
+}
+
+/// One executor running one flow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    pub name: String,
+    pub executor: Executor,
+    pub flow: Flow,
+    /// When it starts, counted from the phase's start.
+    pub start_time: Duration,
+    /// How long running iterations may take to end after the scenario's duration.
+    pub graceful_stop: Duration,
+    /// On every sample of this scenario.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Phase {
+    /// From the start to the moment when the last executor starts no more iterations: the time over
+    /// which a counter's `rate` is taken.
+    #[must_use]
+    pub fn load_duration(&self) -> Duration {
+        let end = |scenario: &Scenario| scenario.start_time + scenario.executor.duration();
+        self.scenarios.iter().map(end).max().unwrap_or_default()
+    }
+
+    /// The longest that the phase can take: every iteration stopped at the last moment.
+    #[must_use]
+    pub fn longest_duration(&self) -> Duration {
+        let end = |scenario: &Scenario| {
+            scenario.start_time + scenario.executor.duration() + scenario.graceful_stop
+        };
+        self.scenarios.iter().map(end).max().unwrap_or_default()
+    }
+
+    /// The rate at which iterations are meant to start at `elapsed`, per second, over all scenarios
+    /// with an arrival rate.
+    #[must_use]
+    pub fn target_rate(&self, elapsed: Duration) -> f64 {
+        let rate = |scenario: &Scenario| {
+            let own = elapsed.checked_sub(scenario.start_time)?;
+            scenario.executor.target_rate(own)
+        };
+        self.scenarios.iter().filter_map(rate).sum()
+    }
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// All mistakes in the file at once; one without a field when it cannot be read at all.
+pub fn load(path: &Path) -> Result<ScenarioFile, Vec<ScenarioError>> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        vec![ScenarioError { line: 1, column: 1, field: String::new(), message }]
+    })?;
+    parse(&text)
+}
+
+/// Reads the text of a scenario file.
+///
+/// # Errors
+/// All mistakes in the text at once.
+pub fn parse(text: &str) -> Result<ScenarioFile, Vec<ScenarioError>> {
+    Section::parse(text)?.read(schema::file)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What stands in a scenario file.
+
+use std::time::Duration;
+
+use super::options;
+use super::reader::{Item, TableReader};
+use super::suggest::did_you_mean;
+use super::{Extra, Phase, Scenario, ScenarioFile};
+use crate::flow::Flow;
+use crate::metrics::builtin;
+use crate::threshold::Threshold;
+
+/// k6's default.
+const GRACEFUL_STOP: Duration = Duration::from_secs(30);
+/// Where the generator was too slow to be believed.
+const SEND_LAG_LIMIT: Duration = Duration::from_millis(10);
+
+pub(super) fn file(reader: &mut TableReader<'_>) -> ScenarioFile {
+    let name: String = reader.required("name");
+    reader.ensure("name", is_plain(&name), PLAIN);
+    let description = reader.or("description", String::new());
+    let phases = if reader.has("phases") {
+        let phases = reader.tables("phases", |reader| {
+            let name: String = reader.required("name");
+            reader.ensure("name", is_plain(&name), PLAIN);
+            phase(reader, name)
+        });
+        refuse_twins(reader, &phases);
+        phases
+    } else {
+        vec![phase(reader, name.clone())]
+    };
+    ScenarioFile { name, description, phases }
+}
+
+/// Names become names of folders.
+const PLAIN: &str = "must be letters, digits, `-` or `_`";
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+fn refuse_twins(reader: &mut TableReader<'_>, phases: &[Phase]) {
+    reader.ensure("phases", !phases.is_empty(), "must name at least one phase");
+    for (index, phase) in phases.iter().enumerate() {
+        if phases[..index].iter().any(|other| other.name == phase.name) {
+            reader.reject("phases", format!("two phases are named {:?}", phase.name));
+        }
+    }
+}
+
+fn phase(reader: &mut TableReader<'_>, name: String) -> Phase {
+    let extra = Extra { shop: reader.section("shop"), chaos: reader.section("chaos") };
+    let send_lag_limit = reader.or("sendLagLimit", SEND_LAG_LIMIT);
+    let scenarios: Vec<_> = reader.named_tables("scenarios", scenario);
+    if !reader.has("scenarios") {
+        reader.reject("scenarios", "is missing: a phase needs at least one scenario".into());
+    }
+    let scenarios = scenarios.into_iter().flatten().collect();
+    let thresholds = reader.named_lists("thresholds", threshold);
+    Phase { name, scenarios, thresholds, send_lag_limit, extra }
+}
+
+fn scenario(name: &str, reader: &mut TableReader<'_>) -> Option<Scenario> {
+    let executor = options::executor(reader);
+    let flow = Flow::read(reader);
+    let tags = reader.or::<Vec<(String, String)>>("tags", Vec::new());
+    let start_time = reader.or("startTime", Duration::ZERO);
+    let graceful_stop = reader.or("gracefulStop", GRACEFUL_STOP);
+    Some(Scenario {
+        name: name.to_owned(),
+        executor: executor?,
+        flow: flow?,
+        start_time,
+        graceful_stop,
+        tags: tags.into_iter().collect(),
+    })
+}
+
+fn threshold(selector: &str, item: Item<'_>) -> Result<Threshold, String> {
+    let metric = selector.split('{').next().unwrap_or_default();
+    if builtin::find(metric).is_none() {
+        let hint = did_you_mean(metric, builtin::METRICS.iter().map(|metric| metric.name));
+        return Err(format!("there is no metric {metric:?}{hint}"));
+    }
+    let threshold = Threshold::new(selector, &item.text).map_err(|error| error.to_string())?;
+    let Item { abort_on_fail, delay_abort_eval, .. } = item;
+    Ok(Threshold { abort_on_fail, delay_abort_eval, ..threshold })
+}

@@ -1,0 +1,15 @@
+//! The scenario files that come with the program.
+
+/// Name and text of each.
+pub const SHIPPED: [(&str, &str); 4] = [
+    ("targets", include_str!("../../../scenarios/targets.toml")),
+    ("smoke", include_str!("../../../scenarios/smoke.toml")),
+    ("flash-sale", include_str!("../../../scenarios/flash-sale.toml")),
+    ("flash-sale-declines", include_str!("../../../scenarios/flash-sale-declines.toml")),
+];
+
+/// The text of the scenario named `name`.
+#[must_use]
+pub fn shipped(name: &str) -> Option<&'static str> {
+    SHIPPED.into_iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| text)
+}

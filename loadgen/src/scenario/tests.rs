@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use super::*;
+
+fn errors(text: &str) -> String {
+    let errors = parse(text).unwrap_err();
+    errors.iter().map(|error| format!("{error}\n")).collect()
+}
+
+const PLAIN: &str = r#"
+name = "plain"
+[scenarios.orders]
+executor = "constant-arrival-rate"
+exec = "place-order"
+rate = 30
+timeUnit = "1m"
+duration = "1m30s"
+preAllocatedVUs = 10
+tags = { kind = "test" }
+startTime = "5s"
+[thresholds]
+"http_req_duration{name:order}" = ["p(95)<200", { threshold = "max<1000", abortOnFail = true, delayAbortEval = "3s" }]
+"orders_created" = "rate>=0.5"
+[shop]
+declineRate = 0.1
+"#;
+
+#[test]
+fn a_file_without_phases_is_one_phase() {
+    let file = parse(PLAIN).unwrap();
+    assert_eq!(file.phases.len(), 1);
+    let phase = &file.phases[0];
+    assert_eq!(phase.name, "plain");
+    assert_eq!(phase.send_lag_limit, Duration::from_millis(10));
+    assert_eq!(phase.load_duration(), Duration::from_secs(95));
+    assert_eq!(phase.longest_duration(), Duration::from_secs(125));
+    let scenario = &phase.scenarios[0];
+    assert_eq!(scenario.tags["kind"], "test");
+    assert_eq!(scenario.executor.max_vus(), 10);
+    assert_eq!(phase.target_rate(Duration::from_secs(4)), 0.0);
+    assert_eq!(phase.target_rate(Duration::from_secs(6)), 0.5);
+    assert_eq!(phase.thresholds.len(), 3);
+    assert!(phase.thresholds[1].abort_on_fail);
+    assert_eq!(phase.thresholds[1].delay_abort_eval, Duration::from_secs(3));
+    let rate = phase.extra.shop.as_ref().unwrap().read(|shop| shop.or("declineRate", 0.0));
+    assert_eq!(rate.unwrap(), 0.1);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place() {
+    let text = r#"
+name = "many mistakes"
+colour = "red"
+[scenarios.orders]
+executor = "constant-arrival-rate"
+exec = "place-order"
+raet = 30
+duration = "1 minute"
+preAllocatedVUs = 10
+maxVUs = 5
+[scenarios.orders.params]
+quantity = [3, 101]
+products = ["product-9"]
+[scenarios.reads]
+executor = "constant-vu"
+exec = "check-status"
+vus = 3
+[scenarios.ramp]
+executor = "ramping-vus"
+exec = "check-inventroy"
+stages = [{ duration = "5s", traget = 3 }]
+[thresholds]
+"http_req_durations" = ["p(95)<200"]
+"checks" = ["p(95)<200", "rate>"]
+"#;
+    insta::assert_snapshot!(errors(text), @"");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_place() {
+    insta::assert_snapshot!(errors("name = \n[scenarios\nx = 1 2\n"), @"");
+}
+
+#[test]
+fn sections_tell_their_mistakes_with_the_place_in_the_file() {
+    let file = parse(PLAIN).unwrap();
+    let shop = file.phases[0].extra.shop.as_ref().unwrap();
+    let errors = shop.read(|shop| shop.or::<u64>("declineRate", 0)).unwrap_err();
+    insta::assert_snapshot!(errors[0].to_string(), @"");
+    let errors = shop.read(|shop| shop.or::<f64>("decline_rates", 0.0)).unwrap_err();
+    insta::assert_snapshot!(errors[0].to_string(), @"");
+}
+
+#[test]
+fn scaling_changes_how_much_and_not_how_long() {
+    let mut file = parse(shipped("targets").unwrap()).unwrap();
+    let phase = &mut file.phases[0];
+    let before = phase.load_duration();
+    phase.scale(0.1);
+    assert_eq!(phase.load_duration(), before);
+    let orders = phase.scenarios.iter().find(|scenario| scenario.name == "orders").unwrap();
+    let Executor::ConstantArrivalRate { rate, vus, .. } = orders.executor else { panic!() };
+    assert_eq!((rate, vus.pre_allocated, vus.max), (100.0, 1300, 1500));
+    let limit = |metric: &str| {
+        phase.thresholds.iter().find(|t| t.metric == metric).unwrap().expression.limit
+    };
+    assert_eq!(limit("ws_open"), 1000.0);
+    assert!((limit("orders_created") - 99.8).abs() < 1e-9);
+    assert_eq!(limit("http_req_duration"), 200.0);
+    assert_eq!(limit("checks"), 1.0);
+    assert_eq!(limit("dropped_iterations"), 0.0);
+}
+
+#[test]
+fn every_shipped_scenario_is_right_and_named_as_its_file() {
+    for (name, text) in SHIPPED {
+        let file = parse(text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        assert_eq!(file.name, name);
+        assert!(file.phases.iter().all(|phase| !phase.thresholds.is_empty()));
+    }
+}
+
+#[test]
+fn plans_survive_their_way_to_the_shard() {
+    for (_, text) in SHIPPED {
+        for phase in parse(text).unwrap().phases {
+            let json = serde_json::to_string(&phase.scenarios).unwrap();
+            let read: Vec<Scenario> = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, phase.scenarios);
+        }
+    }
+}

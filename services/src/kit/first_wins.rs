@@ -1,1 +1,154 @@
+//! The log decides (DESIGN §4): the first record of a step is the truth, every later one is a repeat or
+//! has lost a race.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use contract::events::EventType;
+use contract::ids::OrderId;
+use contract::topics::Step;
+
+/// What a record is to those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    First,
+    /// The same outcome again.
+    Repeat,
+    /// The step had another outcome before: this one never happened.
+    LostRace,
+}
+
+/// A map by order id. Ids are as good as random, so that hashing them again would be a waste, and the
+/// same in every process.
+pub(crate) type ByOrder<T> = HashMap<OrderId, T, BuildHasherDefault<IdHasher>>;
+
+/// Which steps each order has taken. One byte for an order beside its id.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    taken: ByOrder<u8>,
+}
+
+/// Bits beyond the steps' own: the outcome of the two steps that have a choice.
+const REJECTED: u8 = 1 << 6;
+const FAILED: u8 = 1 << 7;
+
+impl Steps {
+    /// Notes an event of `event_type` for `order`, in the order of the log.
+    pub(crate) fn observe(&mut self, order: OrderId, event_type: EventType) -> Verdict {
+        let taken = self.taken.entry(order).or_default();
+        let step = bit(event_type.step());
+        let (choice, outcome) = outcome(event_type);
+        if *taken & step == 0 {
+            *taken |= step | outcome;
+            Verdict::First
+        } else if *taken & choice == outcome {
+            Verdict::Repeat
+        } else {
+            Verdict::LostRace
+        }
+    }
+
+    /// Whether `order` has taken `step`.
+    pub(crate) fn has(&self, order: OrderId, step: Step) -> bool {
+        self.taken.get(&order).is_some_and(|taken| taken & bit(step) != 0)
+    }
+
+    /// Forgets everything, to fold anew.
+    pub(crate) fn clear(&mut self) {
+        self.taken.clear();
+    }
+}
+
+const fn bit(step: Step) -> u8 {
+    1 << step as u8
+}
+
+/// The bit that tells the outcomes of a step apart, and that bit as `event_type` sets it.
+const fn outcome(event_type: EventType) -> (u8, u8) {
+    match event_type {
+        EventType::InventoryConfirmed => (REJECTED, 0),
+        EventType::InventoryRejected => (REJECTED, REJECTED),
+        EventType::PaymentCompleted => (FAILED, 0),
+        EventType::PaymentFailed => (FAILED, FAILED),
+        EventType::OrderCreated
+        | EventType::InventoryReleased
+        | EventType::Shipped
+        | EventType::NotificationSent => (0, 0),
+    }
+}
+
+/// Folds what it is given into 64 bits: enough for ids that are random already.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct IdHasher(u64);
+
+/// Odd, with its bits well mixed (the golden ratio's): spreads whatever little order ids have.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(SPREAD);
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.write_u64(length as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::hash::{BuildHasher, BuildHasherDefault};
+
+    use super::*;
+
+    #[test]
+    fn the_first_record_of_a_step_is_the_truth() {
+        let mut steps = Steps::default();
+        let order = OrderId::for_idempotency_key("first");
+        assert!(!steps.has(order, Step::Payment));
+        assert_eq!(steps.observe(order, EventType::PaymentFailed), Verdict::First);
+        assert_eq!(steps.observe(order, EventType::PaymentFailed), Verdict::Repeat);
+        assert_eq!(steps.observe(order, EventType::PaymentCompleted), Verdict::LostRace);
+        assert_eq!(steps.observe(order, EventType::InventoryConfirmed), Verdict::First);
+        assert_eq!(steps.observe(order, EventType::InventoryRejected), Verdict::LostRace);
+        assert_eq!(steps.observe(order, EventType::InventoryConfirmed), Verdict::Repeat);
+        assert!(steps.has(order, Step::Payment));
+        assert!(!steps.has(order, Step::Shipping));
+    }
+
+    #[test]
+    fn every_event_type_is_first_once_for_each_order() {
+        for event_type in EventType::ALL {
+            let mut steps = Steps::default();
+            for key in ["a", "b"] {
+                let order = OrderId::for_idempotency_key(key);
+                assert_eq!(steps.observe(order, event_type), Verdict::First);
+                assert_eq!(steps.observe(order, event_type), Verdict::Repeat);
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_spread_over_high_and_low_bits() {
+        let hasher = BuildHasherDefault::<IdHasher>::default();
+        let hashes: Vec<u64> = (0..4096)
+            .map(|n| hasher.hash_one(OrderId::for_idempotency_key(&n.to_string())))
+            .collect();
+        let low: HashSet<u64> = hashes.iter().map(|hash| hash & 0xfff).collect();
+        let high: HashSet<u64> = hashes.iter().map(|hash| hash >> 52).collect();
+        // 4096 balls into 4096 bins leave 63 % of them hit when they fall at random.
+        assert!(low.len() > 2_400 && high.len() > 2_400, "{} {}", low.len(), high.len());
+    }
+}

@@ -8,6 +8,7 @@
 //! | [`reader`], [`follower`] | reading partitions; following whole topics |
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
+//! | [`service`] | the life of a service that works in a group |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`], [`process`] | serving HTTP, starting and stopping |
@@ -28,5 +29,6 @@ pub(crate) mod publisher;
 pub(crate) mod reader;
 pub(crate) mod record;
 pub(crate) mod rng;
+pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod worker;

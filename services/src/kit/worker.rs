@@ -1,1 +1,223 @@
+//! Group work: consume, decide, produce, commit.
+//!
+//! A worker takes part in its group. With every assignment it folds what its state is made of, then
+//! reads on, decides, publishes with many records in flight, and commits the contiguous prefix of what
+//! is acknowledged. A decision lives in [`Domain`], which knows neither the log nor the clock.
 
+mod assignment;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use contract::Timestamp;
+use contract::events::Event;
+use contract::topics::Topic;
+use futures_util::future::BoxFuture;
+use tracing::{info, warn};
+
+use self::assignment::Assignment;
+use super::health::Health;
+use super::kafka::assignor::{Share, Sharing};
+use super::kafka::group::{self, GroupSettings, Offsets};
+use super::kafka::membership::Membership;
+use super::log::{Log, Received};
+use super::publisher::{Publisher, PublisherSettings};
+use super::shutdown::Shutdown;
+
+/// Between two commits: what a crash makes a service read again.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long records in flight may take to finish when partitions go or the service stops. What is not
+/// finished then is not committed either: whoever comes next does it again.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a service takes part.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    /// As in `service-1`; the group is `service-service`.
+    pub(crate) service: &'static str,
+    pub(crate) instance: String,
+    /// Topics whose records it decides about.
+    pub(crate) inputs: &'static [Topic],
+    /// Inputs whose records before the committed offset belong to its state too.
+    pub(crate) remembered: &'static [Topic],
+    /// The topic that it publishes to, and reads back.
+    pub(crate) output: Topic,
+    pub(crate) sharing: Sharing,
+    /// Records being worked on at once.
+    pub(crate) max_in_flight: usize,
+    pub(crate) publisher: PublisherSettings,
+}
+
+impl WorkerSettings {
+    fn member(&self) -> String {
+        format!("{}-{}", self.service, self.instance)
+    }
+}
+
+/// What a service does about a record.
+pub(crate) enum Decision {
+    Nothing,
+    Publish(Event),
+    /// The event is known once the outside has answered.
+    Ask(BoxFuture<'static, Event>),
+}
+
+/// What a service decides, without the log and the clock.
+pub(crate) trait Domain: Send {
+    /// Forgets everything: an assignment begins.
+    fn reset(&mut self);
+    /// Takes in a record that is history: of the service's own topic, or before the committed offset.
+    fn fold(&mut self, record: &Received);
+    /// All history is in.
+    fn caught_up(&mut self) {}
+    /// Takes in a record of an input, and decides.
+    fn decide(&mut self, record: &Received, now: Timestamp) -> Decision;
+    /// `event`, the answer to [`Decision::Ask`], is about to be published.
+    fn answered(&mut self, _event: &Event) {}
+}
+
+/// A service's work in its group.
+pub(crate) struct Worker<D> {
+    settings: WorkerSettings,
+    domain: D,
+    log: Log,
+    publisher: Publisher,
+    health: Arc<Health>,
+    /// Called once, when the service does its work.
+    on_ready: Option<Box<dyn FnOnce() -> anyhow::Result<()> + Send>>,
+}
+
+impl<D: Domain> Worker<D> {
+    pub(crate) fn new(
+        settings: WorkerSettings,
+        domain: D,
+        log: Log,
+        health: Arc<Health>,
+        on_ready: Box<dyn FnOnce() -> anyhow::Result<()> + Send>,
+    ) -> Self {
+        let publisher = Publisher::start(&log, settings.output, settings.publisher);
+        Self { settings, domain, log, publisher, health, on_ready: Some(on_ready) }
+    }
+
+    /// Works until the shutdown begins; then finishes, commits and leaves.
+    ///
+    /// # Errors
+    /// When the group will not have this member, or another single writer is active.
+    pub(crate) async fn run(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let mut membership = Membership::join(&self.log, self.group());
+        let mut assignment: Option<Assignment> = None;
+        let mut commit = tokio::time::interval(COMMIT_INTERVAL);
+        commit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                event = membership.next() => {
+                    let event = event.context("the group membership ended")?;
+                    if let Some(refusal) = self.follow(event, &mut assignment, &membership).await? {
+                        membership.leave(Offsets::new()).await;
+                        bail!(refusal);
+                    }
+                }
+                caught_up = advance(&mut assignment, &mut self.domain, &self.publisher) => {
+                    if caught_up {
+                        self.ready()?;
+                    }
+                    self.health.set_kafka_connected(self.is_connected(assignment.as_ref()));
+                }
+                _ = commit.tick() => {
+                    if let Some(offsets) = assignment.as_mut().and_then(Assignment::uncommitted) {
+                        membership.commit(offsets);
+                    }
+                }
+            }
+        }
+        let offsets = self.drain(assignment).await;
+        membership.leave(offsets).await;
+        Ok(())
+    }
+
+    fn group(&self) -> GroupSettings {
+        GroupSettings {
+            group: format!("{}-service", self.settings.service),
+            instance: self.settings.member(),
+            topics: self.settings.inputs.to_vec(),
+            partitions: self.log.partitions,
+            sharing: self.settings.sharing,
+        }
+    }
+
+    /// Follows a change of membership. Some text when the service has no business here.
+    async fn follow(
+        &mut self,
+        event: group::Event,
+        assignment: &mut Option<Assignment>,
+        membership: &Membership,
+    ) -> anyhow::Result<Option<String>> {
+        match event {
+            group::Event::Assigned { share, committed } => {
+                if let Some(holder) =
+                    share.holder.as_ref().filter(|h| **h != self.settings.member())
+                {
+                    return Ok(Some(format!(
+                        "{holder} is active: {} has a single writer, stop that one first",
+                        self.settings.service
+                    )));
+                }
+                *assignment = Some(self.begin(&share, &committed));
+            }
+            group::Event::Revoked => {
+                let offsets = self.drain(assignment.take()).await;
+                membership.drained(offsets).await;
+            }
+            group::Event::Lost => {
+                warn!(service = self.settings.service, "partitions went to others");
+                *assignment = None;
+            }
+            group::Event::Failed(reason) => bail!(reason),
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self, share: &Share, committed: &Offsets) -> Assignment {
+        info!(service = self.settings.service, ?share, "assigned");
+        self.domain.reset();
+        self.health.set_kafka_connected(true);
+        Assignment::begin(&self.log, &self.settings, share, committed)
+    }
+
+    fn ready(&mut self) -> anyhow::Result<()> {
+        self.domain.caught_up();
+        self.health.set_ready();
+        self.on_ready.take().map_or(Ok(()), |on_ready| on_ready())
+    }
+
+    fn is_connected(&self, assignment: Option<&Assignment>) -> bool {
+        self.publisher.is_connected() && assignment.is_some_and(Assignment::is_connected)
+    }
+
+    /// Stops reading and waits for what is in flight; the offsets to commit.
+    async fn drain(&mut self, assignment: Option<Assignment>) -> Offsets {
+        let Some(mut assignment) = assignment else { return Offsets::new() };
+        assignment.stop_reading();
+        let finish = assignment.finish(&mut self.domain, &self.publisher);
+        if tokio::time::timeout(DRAIN_PATIENCE, finish).await.is_err() {
+            warn!(left = assignment.in_flight(), "records in flight did not finish in time");
+        }
+        assignment.uncommitted().unwrap_or_default()
+    }
+}
+
+/// Lets the assignment do a piece of its work; without one, waits for ever. Whether it caught up.
+async fn advance<D: Domain>(
+    assignment: &mut Option<Assignment>,
+    domain: &mut D,
+    publisher: &Publisher,
+) -> bool {
+    match assignment {
+        Some(assignment) => assignment.advance(domain, publisher).await,
+        None => std::future::pending().await,
+    }
+}

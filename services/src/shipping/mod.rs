@@ -1,10 +1,66 @@
-//! shipping
+//! Shipping: hands paid orders to a carrier. Instances share the partitions.
+
+mod domain;
+mod tracking;
+
+use axum::Router;
+use contract::Timestamp;
+use contract::process::port;
+use contract::topics::Topic;
+
+use self::domain::Shipments;
 use crate::cli::CommonArgs;
+use crate::kit::kafka::assignor::Sharing;
+use crate::kit::log::{Position, Received};
+use crate::kit::publisher::PublisherSettings;
+use crate::kit::service;
+use crate::kit::worker::{Decision, Domain, WorkerSettings};
+
+/// Shipments that wait for the log at once.
+const MAX_IN_FLIGHT: usize = 2_000;
+
+/// The command line of the shipping service.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pub common: CommonArgs,
 }
-pub(crate) async fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let settings = WorkerSettings {
+        service: "shipping",
+        instance: args.common.instance.clone(),
+        inputs: &[Topic::Payment],
+        remembered: &[Topic::Payment],
+        output: Topic::Shipping,
+        sharing: Sharing::Range,
+        max_in_flight: MAX_IN_FLIGHT,
+        publisher: PublisherSettings::default(),
+    };
+    let partitions = args.common.partitions;
+    let dispatcher = Dispatcher { shipments: Shipments::default(), partitions };
+    service::run(&args.common, port::SHIPPING, settings, |_health| (dispatcher, Router::new()))
+        .await
+}
+
+/// Shipments, and how many partitions number them.
+struct Dispatcher {
+    shipments: Shipments,
+    partitions: i32,
+}
+
+impl Domain for Dispatcher {
+    fn reset(&mut self) {
+        self.shipments.clear();
+    }
+
+    fn fold(&mut self, record: &Received) {
+        self.shipments.fold(&record.event);
+    }
+
+    fn decide(&mut self, record: &Received, now: Timestamp) -> Decision {
+        let position = Position { partition: record.partition, offset: record.offset };
+        let shipped = self.shipments.decide(&record.event, position, self.partitions, now);
+        shipped.map_or(Decision::Nothing, Decision::Publish)
+    }
 }

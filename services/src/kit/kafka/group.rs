@@ -1,1 +1,434 @@
+//! Membership in a consumer group, without I/O: [`Member::next`] says what to do, and the caller says
+//! how it went.
+//!
+//! ```text
+//! Searching → Connecting → Joining → Syncing → Fetching → Stable ⇄ (heartbeat, commit)
+//!                 ▲            ▲                            │ rebalance
+//!                 │            └──── Draining ◀─────────────┘
+//!                 └── connection lost, from anywhere; the member goes on where it was
+//! ```
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use contract::topics::Topic;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::join_group_request::JoinGroupRequest;
+use kafka_protocol::messages::leave_group_request::LeaveGroupRequest;
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequest;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequest;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequest;
+use kafka_protocol::messages::{FindCoordinatorRequest, HeartbeatRequest, JoinGroupResponse};
+use kafka_protocol::protocol::StrBytes;
+
+use super::assignor::{Share, Sharing, assign};
+use super::wire::{self, Identity, text};
+
+/// Without a heartbeat for this long a member counts as dead. A restart is much faster, and takes its
+/// place back under the same instance name.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the others wait for a member to finish what it has in flight.
+pub(crate) const REBALANCE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How soon a member hears of a rebalance.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the coordinator may take for an ordinary answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Pause before a request that failed is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Offsets to commit: the next one to read.
+pub(crate) type Offsets = BTreeMap<(Topic, i32), i64>;
+
+/// How a service takes part in its group.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupSettings {
+    pub(crate) group: String,
+    /// `group.instance.id`.
+    pub(crate) instance: String,
+    pub(crate) topics: Vec<Topic>,
+    /// Of each topic.
+    pub(crate) partitions: i32,
+    pub(crate) sharing: Sharing,
+}
+
+/// What the caller does next.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Connect to this address, or to any broker; then [`Member::connected`] or [`Member::broken`].
+    Connect(Option<String>),
+    /// Send the frame; then [`Member::answered`] or [`Member::broken`].
+    Call { frame: Bytes, patience: Duration },
+    /// Tell the service.
+    Tell(Event),
+    /// Wait so long at most: commands may come first.
+    Wait(Duration),
+    /// It is over.
+    End,
+}
+
+/// What a service learns.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event {
+    /// These partitions are ours; the offsets are the committed ones.
+    Assigned { share: Share, committed: Offsets },
+    /// Finish what is in flight, then give [`Command::Drained`].
+    Revoked,
+    /// The partitions went to others already: forget what is in flight.
+    Lost,
+    /// The group will not have us.
+    Failed(String),
+}
+
+/// What a service wants.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Commit(Offsets),
+    /// All that was in flight when [`Event::Revoked`] came is done.
+    Drained(Offsets),
+    /// Commit and go.
+    Leave(Offsets),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    Searching,
+    Joining,
+    Syncing(Vec<(StrBytes, Share)>),
+    Fetching(Share),
+    Stable,
+    /// The service finishes what is in flight.
+    Draining,
+    Leaving,
+    Ended,
+}
+
+/// What the request under way asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Asked {
+    Coordinator,
+    Join,
+    Sync,
+    Offsets,
+    Heartbeat,
+    Commit,
+    Leave,
+}
+
+/// One member of a group.
+pub(crate) struct Member {
+    settings: GroupSettings,
+    identity: Identity,
+    state: State,
+    connected: bool,
+    coordinator: Option<String>,
+    asked: Option<Asked>,
+    correlation_id: i32,
+    /// Waits to be committed.
+    offsets: Offsets,
+    /// To be told before anything else.
+    news: Option<Event>,
+    heartbeat_due: Duration,
+    /// Nothing is sent before.
+    resume_at: Duration,
+    /// The service has drained: join again once its offsets are committed.
+    rejoin: bool,
+    leave: bool,
+}
+
+impl Member {
+    pub(crate) fn new(settings: GroupSettings) -> Self {
+        let identity = Identity {
+            group: text(&settings.group),
+            instance: text(&settings.instance),
+            member_id: StrBytes::new(),
+            generation: -1,
+        };
+        Self {
+            settings,
+            identity,
+            state: State::Searching,
+            connected: false,
+            coordinator: None,
+            asked: None,
+            correlation_id: 0,
+            offsets: Offsets::new(),
+            news: None,
+            heartbeat_due: Duration::ZERO,
+            resume_at: Duration::ZERO,
+            rejoin: false,
+            leave: false,
+        }
+    }
+
+    /// What to do at `now` (of a clock that never jumps).
+    pub(crate) fn next(&mut self, now: Duration) -> anyhow::Result<Action> {
+        if let Some(event) = self.news.take() {
+            return Ok(Action::Tell(event));
+        }
+        if self.state == State::Ended {
+            return Ok(Action::End);
+        }
+        if now < self.resume_at {
+            return Ok(Action::Wait(self.resume_at - now));
+        }
+        if !self.connected {
+            return Ok(Action::Connect(self.coordinator.clone()));
+        }
+        if self.coordinator.is_none() {
+            let request = self.identity.find_coordinator();
+            return self.call(Asked::Coordinator, &request, PATIENCE);
+        }
+        self.advance(now)
+    }
+
+    /// The next step of a member that stands in contact with its coordinator.
+    fn advance(&mut self, now: Duration) -> anyhow::Result<Action> {
+        let joined = matches!(self.state, State::Stable | State::Draining);
+        if joined && !self.offsets.is_empty() {
+            let request = self.identity.commit(&self.offsets);
+            return self.call(Asked::Commit, &request, PATIENCE);
+        }
+        if self.leave && self.state != State::Leaving {
+            self.state = State::Leaving;
+        }
+        if self.rejoin {
+            self.rejoin = false;
+            self.state = State::Joining;
+        }
+        match &self.state {
+            State::Searching | State::Joining => {
+                self.state = State::Joining;
+                let request = self.identity.join(
+                    &self.settings.topics,
+                    milliseconds(SESSION_TIMEOUT),
+                    milliseconds(REBALANCE_TIMEOUT),
+                )?;
+                self.call(Asked::Join, &request, REBALANCE_TIMEOUT + PATIENCE)
+            }
+            State::Syncing(shares) => {
+                let request = self.identity.sync(shares)?;
+                self.call(Asked::Sync, &request, REBALANCE_TIMEOUT + PATIENCE)
+            }
+            State::Fetching(share) => {
+                let request = self.identity.fetch_offsets(share);
+                self.call(Asked::Offsets, &request, PATIENCE)
+            }
+            State::Stable if now < self.heartbeat_due => Ok(Action::Wait(self.heartbeat_due - now)),
+            State::Stable => {
+                let request = self.identity.heartbeat();
+                self.call(Asked::Heartbeat, &request, PATIENCE)
+            }
+            State::Draining => Ok(Action::Wait(HEARTBEAT_INTERVAL)),
+            State::Leaving => {
+                let request = self.identity.leave();
+                self.call(Asked::Leave, &request, PATIENCE)
+            }
+            State::Ended => Ok(Action::End),
+        }
+    }
+
+    fn call<R: wire::Spoken>(
+        &mut self,
+        asked: Asked,
+        request: &R,
+        patience: Duration,
+    ) -> anyhow::Result<Action> {
+        self.correlation_id = self.correlation_id.wrapping_add(1);
+        self.asked = Some(asked);
+        let frame = wire::encode(request, self.correlation_id, &self.settings.instance)?;
+        Ok(Action::Call { frame, patience })
+    }
+
+    /// The service wants something.
+    pub(crate) fn command(&mut self, command: Command) {
+        match command {
+            Command::Commit(offsets) => self.keep(offsets),
+            Command::Drained(offsets) => {
+                self.keep(offsets);
+                self.rejoin |= self.state == State::Draining;
+            }
+            Command::Leave(offsets) => {
+                self.keep(offsets);
+                self.leave = true;
+            }
+        }
+    }
+
+    fn keep(&mut self, offsets: Offsets) {
+        // Without an assignment nobody would take them.
+        if matches!(self.state, State::Stable | State::Draining) {
+            self.offsets.extend(offsets);
+        }
+    }
+
+    /// The connection stands.
+    pub(crate) fn connected(&mut self) {
+        self.connected = true;
+    }
+
+    /// The connection could not be made, or broke: search again, and go on where we were.
+    pub(crate) fn broken(&mut self, now: Duration) {
+        self.connected = false;
+        self.coordinator = None;
+        self.asked = None;
+        self.resume_at = now + RETRY_PAUSE;
+        if self.state == State::Leaving {
+            // Whoever cannot say goodbye is found missing at the end of the session.
+            self.state = State::Ended;
+        }
+    }
+
+    /// An answer came.
+    ///
+    /// # Errors
+    /// When it cannot be read: the connection is of no more use.
+    pub(crate) fn answered(&mut self, frame: Bytes, now: Duration) -> anyhow::Result<()> {
+        let id = self.correlation_id;
+        match self.asked.take().context("an answer that nobody asked for")? {
+            Asked::Coordinator => {
+                let answer = wire::decode::<FindCoordinatorRequest>(frame, id)?;
+                if answer.error_code != 0 {
+                    self.refused(answer.error_code, now);
+                } else {
+                    self.coordinator = Some(format!("{}:{}", answer.host, answer.port));
+                    self.connected = false;
+                }
+            }
+            Asked::Join => {
+                let answer = wire::decode::<JoinGroupRequest>(frame, id)?;
+                self.joined(answer, now)?;
+            }
+            Asked::Sync => {
+                let answer = wire::decode::<SyncGroupRequest>(frame, id)?;
+                if answer.error_code != 0 {
+                    self.refused(answer.error_code, now);
+                } else {
+                    self.state = State::Fetching(wire::from_assignment(answer.assignment)?);
+                    self.heartbeat_due = now + HEARTBEAT_INTERVAL;
+                }
+            }
+            Asked::Offsets => self.fetched(frame, now)?,
+            Asked::Heartbeat => {
+                let answer = wire::decode::<HeartbeatRequest>(frame, id)?;
+                self.heartbeat_due = now + HEARTBEAT_INTERVAL;
+                self.refused(answer.error_code, now);
+            }
+            Asked::Commit => {
+                let answer = wire::decode::<OffsetCommitRequest>(frame, id)?;
+                let mut errors = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                let error = errors.find(|partition| partition.error_code != 0);
+                self.offsets.clear();
+                self.refused(error.map_or(0, |partition| partition.error_code), now);
+            }
+            Asked::Leave => {
+                wire::decode::<LeaveGroupRequest>(frame, id)?;
+                self.state = State::Ended;
+            }
+        }
+        Ok(())
+    }
+
+    fn joined(&mut self, answer: JoinGroupResponse, now: Duration) -> anyhow::Result<()> {
+        if answer.error_code != 0 {
+            if answer.error_code == ResponseError::MemberIdRequired.code() {
+                self.identity.member_id = answer.member_id;
+            } else {
+                self.refused(answer.error_code, now);
+            }
+            return Ok(());
+        }
+        self.identity.member_id = answer.member_id.clone();
+        self.identity.generation = answer.generation_id;
+        let mut shares = Vec::new();
+        if answer.leader == answer.member_id && !answer.members.is_empty() {
+            let name = |instance: &Option<StrBytes>, id: &StrBytes| {
+                instance.as_ref().unwrap_or(id).as_str().to_owned()
+            };
+            let members = &answer.members;
+            let names: Vec<String> = members
+                .iter()
+                .map(|member| name(&member.group_instance_id, &member.member_id))
+                .collect();
+            let Some(leader) = members.iter().position(|m| m.member_id == answer.leader) else {
+                bail!("the leader is not among the members");
+            };
+            let GroupSettings { sharing, topics, partitions, .. } = &self.settings;
+            let parts = assign(*sharing, topics, *partitions, &names, leader);
+            shares = members.iter().map(|member| member.member_id.clone()).zip(parts).collect();
+        }
+        self.state = State::Syncing(shares);
+        Ok(())
+    }
+
+    fn fetched(&mut self, frame: Bytes, now: Duration) -> anyhow::Result<()> {
+        let answer = wire::decode::<OffsetFetchRequest>(frame, self.correlation_id)?;
+        let partitions = || answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let error = partitions().find(|partition| partition.error_code != 0);
+        let code = error.map_or(answer.error_code, |partition| partition.error_code);
+        if code != 0 {
+            self.refused(code, now);
+            return Ok(());
+        }
+        let State::Fetching(share) = std::mem::replace(&mut self.state, State::Stable) else {
+            bail!("offsets that nobody asked for");
+        };
+        let mut committed = Offsets::new();
+        for topic in &answer.topics {
+            let known = Topic::ALL.into_iter().find(|known| known.name() == topic.name.as_str());
+            for partition in &topic.partitions {
+                if let (Some(known), true) = (known, partition.committed_offset >= 0) {
+                    committed
+                        .insert((known, partition.partition_index), partition.committed_offset);
+                }
+            }
+        }
+        self.news = Some(Event::Assigned { share, committed });
+        Ok(())
+    }
+
+    /// What an error code of the coordinator means for a member; 0 is none.
+    fn refused(&mut self, code: i16, now: Duration) {
+        use ResponseError as E;
+        let Some(error) = E::try_from_code(code) else { return };
+        let had_partitions = matches!(self.state, State::Stable | State::Draining);
+        match error {
+            E::RebalanceInProgress if self.state == State::Stable => {
+                self.state = State::Draining;
+                self.news = Some(Event::Revoked);
+            }
+            E::RebalanceInProgress if self.state == State::Draining => {}
+            E::RebalanceInProgress => self.state = State::Joining,
+            E::UnknownMemberId | E::IllegalGeneration => {
+                self.identity.member_id = StrBytes::new();
+                self.identity.generation = -1;
+                self.state = State::Joining;
+                self.rejoin = false;
+                if had_partitions {
+                    self.news = Some(Event::Lost);
+                }
+            }
+            E::NotCoordinator | E::CoordinatorNotAvailable => self.broken(now),
+            E::FencedInstanceId => self.fail(format!(
+                "another process has taken the place of {} in group {}",
+                self.settings.instance, self.settings.group
+            )),
+            retriable if retriable.is_retriable() => self.resume_at = now + RETRY_PAUSE,
+            fatal => self.fail(format!("group {}: {fatal}", self.settings.group)),
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.state = State::Ended;
+        self.news = Some(Event::Failed(reason));
+    }
+}
+
+fn milliseconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

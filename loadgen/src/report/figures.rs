@@ -22,13 +22,14 @@ pub(crate) fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// `42s`, `2m03s`, `1h05m`.
+/// `4.2s`, `42s`, `2m`, `2m03s`, `1h05m`.
 #[must_use]
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..60 if time.subsec_millis() > 0 && seconds < 10 => format!("{:.1}s", time.as_secs_f64()),
         0..60 => format!("{seconds}s"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
     }
@@ -86,7 +87,7 @@ pub(crate) fn threshold(threshold: &Threshold, value: f64) -> String {
 }
 
 /// Three significant digits, without trailing zeros behind the point.
-fn three_digits(number: f64) -> String {
+pub(crate) fn three_digits(number: f64) -> String {
     let size = number.abs();
     let text = if size >= 99.95 {
         return format!("{number:.0}");

@@ -9,10 +9,6 @@ use crate::threshold::{Aggregation, Operator, ThresholdVerdict};
 
 /// A generator whose lag reaches this share of its limit is shown as lagging.
 const LAGGING_SHARE: f64 = 0.5;
-/// A generator that achieves less than this share of its plan is shown as lagging.
-const LAGGING_RATE: f64 = 0.95;
-/// Plans and achievements of the first moments say nothing.
-const SETTLING_S: f64 = 2.0;
 
 /// Whether the generator's numbers can be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +97,10 @@ impl State {
         let load = &dashboard.load;
         let windows = finished_windows(load);
         let total_s = dashboard.run.total.as_secs_f64();
-        let rate = rate(dashboard, &windows);
         let errors = digest::errors(load);
         Self {
-            health: health(dashboard, &rate),
-            rate,
+            health: health(dashboard),
+            rate: rate(dashboard, &windows),
             latency: latency(load, &windows),
             sockets: sockets(load, &windows),
             stages: stages(load),
@@ -229,18 +224,12 @@ fn stages(load: &LoadState) -> Vec<Stage> {
     stages
 }
 
-fn health(dashboard: &Dashboard, rate: &Rate) -> Health {
+/// The generator's health, not the shop's: a shop that falls behind shows in rates and errors.
+fn health(dashboard: &Dashboard) -> Health {
     let validity = &dashboard.validity;
-    let limit = validity.limit.as_secs_f64();
-    let settled = dashboard.run.elapsed.as_secs_f64() > SETTLING_S
-        && dashboard.run.elapsed < dashboard.run.total;
-    let behind = match (rate.now, rate.target_now) {
-        (Some(now), Some(target)) => settled && now < target * LAGGING_RATE,
-        _ => false,
-    };
     if !validity.valid {
         Health::Invalid
-    } else if behind || validity.send_lag_p99.as_secs_f64() > limit * LAGGING_SHARE {
+    } else if validity.send_lag_p99 > validity.limit.mul_f64(LAGGING_SHARE) {
         Health::Lagging
     } else {
         Health::Ok

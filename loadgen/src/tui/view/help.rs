@@ -12,7 +12,7 @@ const TEXT: &[&str] = &[
     "?           this help",
     "",
     "OK          the generator keeps its plan",
-    "LAGGING     behind its plan, or send lag is near its limit",
+    "LAGGING     its send lag comes near the limit",
     "INVALID     the generator was too slow: its numbers",
     "            say nothing about the shop",
     "",

@@ -10,6 +10,8 @@ use super::chart::{self, Curve};
 use crate::report::figures;
 use crate::tui::state::Points;
 
+/// Below this width, the title is short.
+const NARROW: u16 = 50;
 /// The panel's frame and the axis with its labels.
 const NOT_PLOT: u16 = 4;
 
@@ -17,11 +19,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { state, theme, .. } = scene;
     let latency = &state.latency;
     let styles = theme.percentiles();
+    let is_narrow = area.width < NARROW;
     let mut title = Vec::new();
     if let Some(now) = latency.now {
         for (index, (name, ms)) in ["p50", "p95", "p99"].into_iter().zip(now).enumerate() {
             let gap = if index == 0 { "" } else { " " };
-            let text = format!("{gap}{name} {}", figures::milliseconds(ms));
+            // One unit for all where there is no room for each to have its own.
+            let (figure, unit) = match (is_narrow, index) {
+                (false, _) => (figures::milliseconds(ms), ""),
+                (true, 2) => (figures::three_digits(ms), " ms"),
+                (true, _) => (figures::three_digits(ms), ""),
+            };
+            let text = format!("{gap}{name} {figure}{unit}");
             title.push(Span::styled(text, styles[index]));
         }
     }
@@ -42,7 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         marker: Marker::Braille,
     });
     let name = format!("{} response", latency.subject);
-    let name = if area.width < 50 { &latency.subject } else { &name };
+    let name = if is_narrow { &latency.subject } else { &name };
     let block = theme.panel(name, title);
     chart::draw(frame, area, block, &curves, state.horizon_s, y, theme.dim());
 }

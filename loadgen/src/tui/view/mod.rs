@@ -24,6 +24,8 @@ use super::{Action, Dashboard};
 const FULL: (u16, u16) = (100, 32);
 /// From this size on, the panels that matter most have one; below, there is only text.
 const COMPACT: (u16, u16) = (66, 18);
+/// The lists at the bottom: a frame and four lines.
+const BOTTOM: u16 = 6;
 /// Frame, table head and the row of totals of the processes.
 const PROCESS_FRAME: u16 = 4;
 
@@ -81,13 +83,13 @@ fn full(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let rows = |count: usize, frame: u16| u16::try_from(count).unwrap_or(u16::MAX) + frame;
     let lists = rows(scene.dashboard.processes.len(), PROCESS_FRAME)
         .max(rows(scene.dashboard.thresholds.len(), 2))
-        .clamp(7, area.height / 3);
+        .clamp(7, area.height * 2 / 5);
     let [top, charts, middle, tables, bottom, foot] = Layout::vertical([
         Constraint::Length(2),
-        Constraint::Fill(3),
+        Constraint::Fill(1),
         Constraint::Length(8),
         Constraint::Length(lists),
-        Constraint::Fill(1),
+        Constraint::Length(BOTTOM),
         Constraint::Length(1),
     ])
     .areas(area);

@@ -9,12 +9,17 @@ use super::Scene;
 use super::chart::{self, Curve};
 use crate::report::figures;
 
+/// A rate below this share of its target stands out.
+const BEHIND: f64 = 0.95;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { state, theme, .. } = scene;
     let rate = &state.rate;
     let mut title = Vec::new();
     if let Some(now) = rate.now {
-        title.push(Span::styled(format!("{}/s", figures::count(now.round())), theme.accent()));
+        let is_behind = rate.target_now.is_some_and(|target| now < target * BEHIND);
+        let style = if is_behind { theme.warn() } else { theme.accent() };
+        title.push(Span::styled(format!("{}/s", figures::count(now.round())), style));
     }
     if let Some(target) = rate.target_now {
         title.push(Span::styled(format!(" of {}/s", figures::count(target)), theme.dim()));

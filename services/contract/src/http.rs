@@ -51,7 +51,7 @@ pub struct Health {
     pub service: String,
     pub version: String,
     pub uptime_seconds: u64,
-    /// `connected` or `disconnected`.
+    /// `connected` or `disconnected`; `unused` at the gateway, which knows no Kafka.
     pub kafka: String,
 }
 

@@ -9,7 +9,6 @@ use axum::routing::get;
 
 use crate::kit::clock::Clock;
 use crate::kit::http::{ApiError, Reply};
-use crate::kit::shutdown::Shutdown;
 
 /// When a client that came too early should come again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -56,12 +55,6 @@ impl Health {
     /// The shutdown has begun.
     pub(crate) fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
-    }
-
-    /// Says that the service is stopping as soon as the shutdown begins.
-    pub(crate) async fn stop_with(self: Arc<Self>, shutdown: Shutdown) {
-        shutdown.cancelled().await;
-        self.set_stopping();
     }
 
     pub(crate) fn set_kafka_connected(&self, connected: bool) {

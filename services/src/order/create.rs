@@ -1,6 +1,6 @@
 //! One order from its request to the log.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use contract::events::{Event, EventType, OrderCreated};
 use contract::http::CreateOrderRequest;
@@ -32,21 +32,27 @@ pub(super) enum CreateError {
 /// Where orders are taken: what is known of them, and the way to the log.
 pub(super) struct Desk {
     orders: Mutex<Orders<OnItsWay>>,
-    publisher: Publisher,
+    /// The way to the log, once there is one.
+    publisher: OnceLock<Publisher>,
     clock: Clock,
     rng: Mutex<StdRng>,
     on_their_way: TaskTracker,
 }
 
 impl Desk {
-    pub(super) fn new(publisher: Publisher, clock: Clock) -> Arc<Self> {
+    pub(super) fn new(clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             orders: Mutex::default(),
-            publisher,
+            publisher: OnceLock::new(),
             clock,
             rng: Mutex::new(rng::from_entropy()),
             on_their_way: TaskTracker::new(),
         })
+    }
+
+    /// The log has been reached.
+    pub(super) fn open(&self, publisher: Publisher) {
+        self.publisher.get_or_init(|| publisher);
     }
 
     pub(super) fn orders(&self) -> MutexGuard<'_, Orders<OnItsWay>> {
@@ -121,7 +127,8 @@ impl Desk {
             event_type: EventType::OrderCreated,
             request_id,
         });
-        self.publisher.publish(&event, self.clock.now()).await.map(drop)
+        let publisher = self.publisher.get().ok_or(PublishError::Closed)?;
+        publisher.publish(&event, self.clock.now()).await.map(drop)
     }
 
     fn random_id(&self) -> OrderId {

@@ -11,7 +11,7 @@ use contract::http::{CreateOrderResponse, IDEMPOTENCY_KEY};
 use super::create::{CreateError, Desk};
 use super::request::{self, Invalid};
 use crate::kit::health::Health;
-use crate::kit::http::{AllowedOrigins, ApiError, FreshlyCreated, Limited, json_body, limited};
+use crate::kit::http::{ApiError, FreshlyCreated, Limited, json_body, limited};
 use crate::kit::publisher::PublishError;
 
 /// When a client should try again whose order could not be published.
@@ -26,15 +26,9 @@ struct Shop {
     health: Arc<Health>,
 }
 
-pub(super) fn routes(
-    desk: Arc<Desk>,
-    health: Arc<Health>,
-    limit: Arc<Limited>,
-    origins: &AllowedOrigins,
-) -> Router {
+pub(super) fn routes(desk: Arc<Desk>, health: Arc<Health>, limit: Arc<Limited>) -> Router {
     Router::new()
         .route("/order", post(create_order).layer(from_fn_with_state(limit, limited)))
-        .layer(origins.layer())
         .with_state(Shop { desk, health })
 }
 

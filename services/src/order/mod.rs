@@ -14,15 +14,18 @@ mod domain;
 mod http;
 mod request;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use contract::topics::Topic;
+use create::Desk;
 
 use crate::cli::CommonArgs;
 use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
+use crate::kit::follower::Follower;
 use crate::kit::health::Health;
 use crate::kit::http::{AllowedOrigins, Limited, bind, router, serve};
 use crate::kit::log::Log;
@@ -56,25 +59,43 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let proxies: TrustedProxies = args.trusted_proxies.parse().context("--trusted-proxies")?;
     let Ok(origins) = args.allowed_origins.parse::<AllowedOrigins>();
     let shutdown = Shutdown::install(args.common.exit_with_parent)?;
+    // The port comes first: an occupied one shows at once, and health can be asked from the start.
     let port = args.common.port_or(contract::process::port::ORDER);
     let listener = bind(&args.common.host, port).await?;
     let address = listener.local_addr().context("the listener has no address")?;
 
-    let log = Log::connect(&args.common, Topic::Orders.producer(), clock.clone()).await?;
+    let health = Health::new(NAME, clock.clone());
+    let desk = Desk::new(clock.clone());
+    let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
+    let routes = http::routes(Arc::clone(&desk), Arc::clone(&health), limited);
+    let router = router(Arc::clone(&health), routes).layer(origins.layer());
+    let server = tokio::spawn(serve(listener, router, clock.clone(), shutdown.clone()));
+
+    let worked = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(()),
+        worked = work(&args, clock, &desk, &health, address) => worked,
+    };
+    health.set_stopping();
+    shutdown.begin();
+    server.await.context("serving HTTP failed")?;
+    desk.finish().await;
+    worked
+}
+
+/// Opens the desk and keeps it informed. Ends only when it fails.
+async fn work(
+    args: &Args,
+    clock: Clock,
+    desk: &Desk,
+    health: &Health,
+    address: SocketAddr,
+) -> anyhow::Result<()> {
+    let log = Log::connect(&args.common, Topic::Orders.producer(), clock).await?;
     let patience = Some(Duration::from_millis(args.publish_timeout_ms));
     let settings = PublisherSettings { patience, ..PublisherSettings::default() };
-    let publisher = Publisher::start(&log, Topic::Orders, settings);
-    let health = Health::new(NAME, clock.clone());
-    let desk = create::Desk::new(publisher, clock.clone());
-    let follower = consume::follow(&log, Arc::clone(&desk), Arc::clone(&health), address);
-    let follower = tokio::spawn(follower);
-
-    let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
-    let routes = http::routes(Arc::clone(&desk), Arc::clone(&health), limited, &origins);
-    let stopping = tokio::spawn(health.clone().stop_with(shutdown.clone()));
-    serve(listener, router(health, routes), clock, shutdown).await;
-    desk.finish().await;
-    stopping.abort();
-    follower.abort();
-    Ok(())
+    desk.open(Publisher::start(&log, Topic::Orders, settings));
+    health.set_kafka_connected(true);
+    let follower = Follower::start(&log, &[Topic::Orders]);
+    consume::follow(follower, desk, health, address).await
 }

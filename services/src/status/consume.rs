@@ -1,7 +1,6 @@
 //! The log's events, from the first one on, to the view.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::NAME;
 use super::view::SharedView;
@@ -9,13 +8,13 @@ use crate::kit::follower::{Followed, Follower};
 use crate::kit::health::Health;
 use crate::kit::process::print_ready;
 
-/// Folds all topics for as long as the service lives; says that it is ready once it has caught up.
+/// Folds all topics, and says that the service is ready once it has caught up. Ends only when it fails.
 pub(super) async fn follow(
     mut follower: Follower,
-    view: Arc<SharedView>,
-    health: Arc<Health>,
+    view: &SharedView,
+    health: &Health,
     address: SocketAddr,
-) {
+) -> anyhow::Result<()> {
     while let Some(followed) = follower.next().await {
         match followed {
             Followed::Records(records) => {
@@ -27,10 +26,9 @@ pub(super) async fn follow(
             Followed::Connected(connected) => health.set_kafka_connected(connected),
             Followed::CaughtUp => {
                 health.set_ready();
-                if let Err(error) = print_ready(NAME, address) {
-                    tracing::warn!(%error, "nobody hears that the service is ready");
-                }
+                print_ready(NAME, address)?;
             }
         }
     }
+    anyhow::bail!("the log can no longer be followed")
 }

@@ -35,9 +35,9 @@ const READ_BUFFER_BYTES: usize = 1024;
 /// The largest message from a client.
 const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// Bytes that may wait for a slow reader. One frame waits at a time, and a whole order has less than
-/// 16 KiB, its client's longest idempotency key included.
-const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes that may wait for a slow reader: one frame at a time waits, and not even six records as large as
+/// Kafka takes them come up to this.
+const MAX_WRITE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
 
 /// When a client with too many sockets should come again.
 const RETRY_AFTER_SECONDS: u64 = 10;
@@ -123,11 +123,9 @@ pub(super) struct Desk {
     pub(super) shutdown: Shutdown,
 }
 
-pub(super) fn routes(desk: Desk, limit: Arc<Limited>, origins: &AllowedOrigins) -> Router {
+pub(super) fn routes(desk: Desk, limit: Arc<Limited>) -> Router {
     Router::new()
         .route("/status/{id}", get(read_status).layer(from_fn_with_state(limit, limited)))
-        .layer(origins.layer())
-        // Outside the CORS layer: its rules are for answers that a page reads, not for handshakes.
         .route("/ws/{id}", get(open_socket))
         .with_state(desk)
 }

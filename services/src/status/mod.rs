@@ -16,11 +16,14 @@ mod render;
 mod socket;
 mod view;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use contract::topics::Topic;
+use http::{SocketSettings, Sockets};
+use view::SharedView;
 
 use crate::cli::CommonArgs;
 use crate::kit::client_address::TrustedProxies;
@@ -33,7 +36,7 @@ use crate::kit::shutdown::Shutdown;
 
 const NAME: &str = "status";
 
-/// Its consumer group, and the name under which its connections are known (specification §2.3).
+/// The name under which its connections are known (specification §2.3).
 const SERVICE: &str = "status-service";
 
 /// Command line of the status service.
@@ -64,39 +67,53 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let proxies: TrustedProxies = args.trusted_proxies.parse().context("--trusted-proxies")?;
     let Ok(origins) = args.allowed_origins.parse::<AllowedOrigins>();
     let shutdown = Shutdown::install(args.common.exit_with_parent)?;
+    // The port comes first: an occupied one shows at once, and health can be asked from the start.
     let port = args.common.port_or(contract::process::port::STATUS);
     let listener = bind(&args.common.host, port).await?;
     let address = listener.local_addr().context("the listener has no address")?;
 
-    let log = Log::connect(&args.common, SERVICE, clock.clone()).await?;
     let health = Health::new(NAME, clock.clone());
-    let view = Arc::new(view::SharedView::default());
-    let follower = Follower::start(&log, &Topic::ALL);
-    health.set_kafka_connected(true);
-    let follower =
-        tokio::spawn(consume::follow(follower, Arc::clone(&view), Arc::clone(&health), address));
-
-    let sockets = http::Sockets::new(http::SocketSettings {
+    let view = Arc::new(SharedView::default());
+    let sockets = Sockets::new(SocketSettings {
         per_address: args.sockets_per_address,
         heartbeat: Duration::from_millis(args.heartbeat_ms),
         proxies: proxies.clone(),
         origins: origins.clone(),
     });
-    let routes = http::routes(
-        http::Desk {
-            view,
-            health: Arc::clone(&health),
-            sockets: Arc::clone(&sockets),
-            clock: clock.clone(),
-            shutdown: shutdown.clone(),
-        },
-        Limited::new("status reads", args.status_limit, proxies, clock.clone()),
-        &origins,
-    );
-    let stopping = tokio::spawn(health.clone().stop_with(shutdown.clone()));
-    serve(listener, router(health, routes), clock, shutdown).await;
+    let desk = http::Desk {
+        view: Arc::clone(&view),
+        health: Arc::clone(&health),
+        sockets: Arc::clone(&sockets),
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
+    let routes = http::routes(desk, limited);
+    let router = router(Arc::clone(&health), routes).layer(origins.layer());
+    let server = tokio::spawn(serve(listener, router, clock.clone(), shutdown.clone()));
+
+    let worked = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(()),
+        worked = work(&args, clock, &view, &health, address) => worked,
+    };
+    health.set_stopping();
+    shutdown.begin();
+    server.await.context("serving HTTP failed")?;
     sockets.finish().await;
-    stopping.abort();
-    follower.abort();
-    Ok(())
+    worked
+}
+
+/// Keeps the view up to date. Ends only when it fails.
+async fn work(
+    args: &Args,
+    clock: Clock,
+    view: &SharedView,
+    health: &Health,
+    address: SocketAddr,
+) -> anyhow::Result<()> {
+    let log = Log::connect(&args.common, SERVICE, clock).await?;
+    health.set_kafka_connected(true);
+    let follower = Follower::start(&log, &Topic::ALL);
+    consume::follow(follower, view, health, address).await
 }

@@ -48,6 +48,9 @@ pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
 }
 
 /// `routes` with `GET /health` and the specification's error body for unknown paths and methods.
+///
+/// A layer for everything (CORS) goes around the result: within `routes` it would miss the fallbacks,
+/// and preflight requests are just that.
 pub(crate) fn router(health: Arc<Health>, routes: Router) -> Router {
     routes
         .merge(health::routes(health))

@@ -1,0 +1,140 @@
+//! Services as child processes: this test binary starts itself again.
+
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use contract::process::Ready;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use services::ServiceCommand;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+/// The service and its arguments, separated by line breaks.
+const ARGUMENTS: &str = "EDGE_TEST_SERVICE";
+
+/// Longest time that anything awaited here may take.
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Parser)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: ServiceCommand,
+}
+
+/// What a child runs.
+#[test]
+#[ignore = "the entry point of child processes, no test"]
+fn service_process() {
+    let arguments = std::env::var(ARGUMENTS).unwrap();
+    let command = CommandLine::parse_from(["service"].into_iter().chain(arguments.lines()));
+    let runtime = services::runtime().unwrap();
+    if let Err(error) = runtime.block_on(services::run(command.command)) {
+        eprintln!("{error:#}");
+        std::process::exit(104);
+    }
+    std::process::exit(0);
+}
+
+/// A running service. Killed when dropped.
+pub(super) struct Service {
+    child: Child,
+    pub(super) address: SocketAddr,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--ignored", "--exact", "--nocapture", "edge::child::service_process"])
+        .env(ARGUMENTS, [arguments, &["--exit-with-parent"]].concat().join("\n"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+impl Service {
+    /// Starts a service and waits until it is ready.
+    pub(super) async fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                // The test library writes on the same line.
+                if let Some(start) = line.find("{\"ready\"") {
+                    return serde_json::from_str::<Ready>(&line[start..]).unwrap();
+                }
+            }
+            panic!("the service ended before it was ready");
+        };
+        let ready = tokio::time::timeout(DEADLINE, ready).await.expect("ready in time");
+        assert_eq!(ready.ready, arguments[0]);
+        Self { child, address: ready.address }
+    }
+
+    /// Starts a service on a free port, reading and writing the log at `kafka`.
+    pub(super) async fn on(kafka: SocketAddr, arguments: &[&str]) -> Self {
+        let kafka = kafka.to_string();
+        Self::start(&[arguments, &["--kafka", &kafka, "--port", "0"]].concat()).await
+    }
+
+    /// Starts a service that cannot become ready yet; returns as soon as it accepts connections.
+    pub(super) async fn starting(arguments: &[&str]) -> Self {
+        // Free a moment ago, and nobody else asks for a port by its number.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let port = address.port().to_string();
+        let child = command(&[arguments, &["--port", &port]].concat()).spawn().unwrap();
+        let accepts = async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, accepts).await.expect("listens in time");
+        Self { child, address }
+    }
+
+    /// Bytes of memory that it has written to and holds.
+    #[cfg(target_os = "linux")]
+    pub(super) fn memory_bytes(&self) -> usize {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id().unwrap());
+        let rollup = std::fs::read_to_string(path).unwrap();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes * 1024
+    }
+
+    /// Starts a service that has to fail at its start; returns what it says, and how it ends.
+    pub(super) async fn fail(arguments: &[&str]) -> (String, ExitStatus) {
+        let child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.unwrap();
+        let output = output.unwrap();
+        (String::from_utf8(output.stderr).unwrap(), output.status)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
+    }
+
+    /// Asks it to stop.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends it at once.
+    pub(super) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Closes its standard input, as a parent that dies does.
+    pub(super) fn abandon(&mut self) {
+        self.child.stdin = None;
+    }
+
+    pub(super) async fn ended(&mut self) -> ExitStatus {
+        tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("ends in time").unwrap()
+    }
+}

@@ -1,0 +1,154 @@
+//! Writing and reading the shop's topics directly, as another service would.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use contract::Timestamp;
+use contract::events::{Carrier, Event, EventType, InventoryEvent, NotificationEvent};
+use contract::events::{OrderCreated, PaymentEvent, ShippingEvent};
+use contract::ids::{OrderId, ProductId};
+use contract::topics::{DEFAULT_PARTITIONS, Step, Topic, header, partition_for_key};
+use rskafka::client::partition::{Compression, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder};
+use rskafka::record::Record;
+
+/// The log, past every service.
+pub(super) struct Topics(Client);
+
+/// The time of every event written here.
+pub(super) fn at() -> Timestamp {
+    Timestamp::from_timestamp_millis(1_750_000_000_123).unwrap()
+}
+
+impl Topics {
+    pub(super) async fn at(kafka: SocketAddr) -> Self {
+        Self(ClientBuilder::new(vec![kafka.to_string()]).build().await.unwrap())
+    }
+
+    pub(super) async fn write(&self, event: &Event) {
+        self.write_value(event, event.encode()).await;
+    }
+
+    /// Writes an event with a value of its own, for values that this version would not write.
+    pub(super) async fn write_value(&self, event: &Event, value: Vec<u8>) {
+        let (topic, partition, record) = record(event, value);
+        self.produce(topic, partition, vec![record]).await;
+    }
+
+    /// Writes many events, each partition's together.
+    pub(super) async fn write_all(&self, events: impl Iterator<Item = Event>) {
+        let mut batches: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for event in events {
+            let (topic, partition, record) = record(&event, event.encode());
+            batches.entry((topic, partition)).or_default().push(record);
+        }
+        for ((topic, partition), records) in batches {
+            for batch in records.chunks(BATCH) {
+                self.produce(topic, partition, batch.to_vec()).await;
+            }
+        }
+    }
+
+    async fn produce(&self, topic: Topic, partition: i32, records: Vec<Record>) {
+        let client = self.0.partition_client(topic.name(), partition, UnknownTopicHandling::Retry);
+        client.await.unwrap().produce(records, Compression::NoCompression).await.unwrap();
+    }
+
+    /// How many records of `orders` belong to one order.
+    pub(super) async fn records_of(&self, order_id: OrderId) -> usize {
+        let partition = partition_for_key(order_id.to_string().as_bytes(), DEFAULT_PARTITIONS);
+        let topic = Topic::Orders.name();
+        let client = self.0.partition_client(topic, partition, UnknownTopicHandling::Retry);
+        let client = client.await.unwrap();
+        let (mut offset, mut count) = (0, 0);
+        loop {
+            let (records, end) = client.fetch_records(offset, 1..1_000_000, 100).await.unwrap();
+            for record in &records {
+                offset = record.offset + 1;
+                let key = record.record.key.as_deref();
+                count += usize::from(key == Some(order_id.to_string().as_bytes()));
+            }
+            if offset >= end {
+                return count;
+            }
+        }
+    }
+}
+
+/// Records of one request.
+const BATCH: usize = 1000;
+
+fn record(event: &Event, value: Vec<u8>) -> (Topic, i32, Record) {
+    let topic = event.event_type().topic();
+    let key = event.order_id().to_string().into_bytes();
+    let partition = partition_for_key(&key, DEFAULT_PARTITIONS);
+    let headers = [
+        (header::EVENT_TYPE, event.event_type().name()),
+        (header::EVENT_VERSION, header::CURRENT_VERSION),
+        (header::PRODUCER_SERVICE, topic.producer()),
+        (header::TIMESTAMP, &at().to_rfc3339()),
+    ];
+    let headers: BTreeMap<_, _> = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    let record = Record { key: Some(key), value: Some(value), headers, timestamp: at() };
+    (topic, partition, record)
+}
+
+/// A saga that ends well.
+pub(super) const SAGA: [EventType; 5] = [
+    EventType::OrderCreated,
+    EventType::InventoryConfirmed,
+    EventType::PaymentCompleted,
+    EventType::Shipped,
+    EventType::NotificationSent,
+];
+
+/// An event of an order of three pieces of product-2.
+pub(super) fn event(order_id: OrderId, event_type: EventType) -> Event {
+    let (product_id, quantity) = (ProductId::Product2, 3);
+    match event_type.step() {
+        Step::Created => Event::Order(OrderCreated {
+            order_id,
+            product_id,
+            quantity,
+            event_type,
+            request_id: None,
+        }),
+        Step::Inventory | Step::Release => Event::Inventory(InventoryEvent {
+            order_id,
+            product_id,
+            quantity,
+            event_type,
+            reason: None,
+        }),
+        Step::Payment => Event::Payment(PaymentEvent {
+            order_id,
+            product_id,
+            quantity,
+            amount: product_id.price() * quantity,
+            event_type,
+            processed_at: at(),
+            reason: None,
+        }),
+        Step::Shipping => Event::Shipping(ShippingEvent {
+            order_id,
+            product_id,
+            quantity,
+            event_type,
+            tracking_number: "TRK00ff00ff".into(),
+            carrier: Carrier::DHL,
+            estimated_delivery_days: 3,
+            shipped_at: at(),
+        }),
+        Step::Notification => Event::Notification(NotificationEvent {
+            order_id,
+            product_id,
+            quantity,
+            event_type,
+            channel: "email".into(),
+            sent_at: at(),
+        }),
+    }
+}

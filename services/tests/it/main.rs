@@ -1,0 +1,3 @@
+//! Integration tests of the services, over real sockets.
+
+mod edge;

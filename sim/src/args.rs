@@ -97,9 +97,8 @@ async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
 }
 
 fn announce(address: SocketAddr) -> std::io::Result<()> {
-    let ready = serde_json::json!({ "ready": "broker", "address": address.to_string() });
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{ready}")?;
+    writeln!(stdout, r#"{{"ready":"broker","address":"{address}"}}"#)?;
     stdout.flush()
 }
 

@@ -3,12 +3,27 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | the command line, and nothing behind it |
-//! | [`supervise`] | starts children, restarts them on their port, ends them |
-//! | [`usage`] | what each process costs |
-//! | [`chaos`] | kills services by schedule, and how fast they came back |
 //! | [`run`] | the phases of a scenario: shop, load, audit, report |
 //! | [`up`] | the shop on its known ports, to stay |
-//! | [`audit`] | the log against what clients were told |
+//! | [`audit`] | the log against what clients were told; [`audit_command`] does it on any cluster |
+//! | [`scenarios`] | scenarios by file or name; [`settings`] is what they say about their shop |
+//! | [`supervise`] | starts children, restarts them on their port, ends them |
+//! | [`chaos`] | kills services by schedule, and tells how fast they came back |
+//! | [`usage`] | what each process costs |
+//! | [`service`] | the processes of the shop by name |
+//! | [`http`] | the few requests that the harness itself sends |
+//! | [`exit`] | exit codes |
 
 pub mod audit;
+pub mod audit_command;
+pub mod chaos;
+pub mod cli;
+pub mod exit;
 pub mod http;
+pub mod run;
+pub mod scenarios;
+pub mod service;
+pub mod settings;
+pub mod supervise;
+pub mod up;
+pub mod usage;

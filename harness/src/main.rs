@@ -1,1 +1,57 @@
-fn main() {}
+//! The one binary. This file is its outline: every command lives in a module of its own.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use doorbuster::cli::{Cli, Command};
+use doorbuster::exit::{BAD_CONFIGURATION, Outcome};
+use doorbuster::{audit_command, run, scenarios, up};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version are no errors; if nobody reads them, so be it.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { BAD_CONFIGURATION } else { 0 });
+        }
+    };
+    log_to_stderr(&cli.command);
+    match execute(cli.command) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+    }
+}
+
+/// One thread each: a process of the shop waits more than it computes, and ten share the cores.
+fn execute(command: Command) -> anyhow::Result<Outcome> {
+    // Ten thousand sockets are more than the soft limit of most systems allows one process.
+    loadgen::preflight::raise_descriptor_limit().context("the limit of file descriptors")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Run(args) => run::run(args).await,
+            Command::Up(args) => up::up(args).await,
+            Command::Broker(args) => sim::run(args).await.map(|()| Outcome::Done),
+            Command::Service { service } => services::run(*service).await.map(|()| Outcome::Done),
+            Command::Audit(args) => audit_command::audit_command(args).await,
+            Command::Scenarios { command } => scenarios::scenarios(&command),
+            Command::Load => loadgen::shard::run().await.map(|()| Outcome::Done),
+        }
+    });
+    // A thread that still reads standard input must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// `RUST_LOG` decides; without it warnings, or errors only where a dashboard would be disturbed.
+fn log_to_stderr(command: &Command) {
+    let default = if matches!(command, Command::Run(_)) { "error" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -27,6 +27,8 @@ pub struct Evidence {
     pub views: Option<Views>,
     /// The clients watched their orders through WebSockets.
     pub sockets_expected: bool,
+    /// Nobody else places orders there: one that none of our clients asked for is a phantom.
+    pub sole_clients: bool,
     /// No process died or was killed, so no decision can have been taken twice.
     pub undisturbed: bool,
     /// Committed offsets of the groups against the ends of their partitions.

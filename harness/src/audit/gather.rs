@@ -43,6 +43,7 @@ pub struct Sources {
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
     pub sockets_expected: bool,
     pub undisturbed: bool,
+    pub sole_clients: bool,
     /// See [`super::drain::STUCK_AFTER`].
     pub stuck_after: Duration,
 }
@@ -81,6 +82,7 @@ pub async fn gather(
         views,
         sockets_expected: sources.sockets_expected,
         undisturbed: sources.undisturbed,
+        sole_clients: sources.sole_clients,
         lags: None,
     })
 }

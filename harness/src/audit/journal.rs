@@ -4,69 +4,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use contract::Timestamp;
-use contract::events::EventType;
-use contract::ids::{OrderId, ProductId};
-use serde::Deserialize;
-
-/// What a client knows about its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// 201.
-    Created,
-    /// 4xx: there must be no order.
-    Refused,
-    /// 5xx, a time-out, a connection that broke: there may be an order, once.
-    Unknown,
-}
-
-/// A request for an order.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Request {
-    /// The `Idempotency-Key`, which the order carries as its `request_id`.
-    pub key: Box<str>,
-    pub product_id: ProductId,
-    pub quantity: u32,
-    pub outcome: Outcome,
-    #[serde(default)]
-    pub order_id: Option<OrderId>,
-    #[serde(default)]
-    pub status: Option<u16>,
-    #[serde(default)]
-    pub sent_at: Option<Timestamp>,
-    #[serde(default)]
-    pub socket: Option<Box<Socket>>,
-}
-
-/// What a client saw at its order's WebSocket.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Socket {
-    /// How often it was opened: 1 and the reconnects.
-    pub opened: u32,
-    pub frames: u32,
-    /// The types of the events in the last frame, in its order.
-    pub events: Vec<EventType>,
-    /// The client saw the order's end.
-    pub ended: bool,
-    /// Frames that were out of order, shrank, or belonged to another order.
-    #[serde(default)]
-    pub violations: Vec<String>,
-}
-
-/// Something a client saw that must not be, outside of a socket.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Sighting {
-    pub violation: String,
-    #[serde(default)]
-    pub order_id: Option<OrderId>,
-}
+pub use loadgen::journal::{OrderEntry, Outcome, SocketEntry, ViolationEntry};
 
 /// All journals of a phase.
 #[derive(Debug, Default)]
 pub struct Journal {
-    pub requests: Vec<Request>,
-    pub sightings: Vec<Sighting>,
+    pub requests: Vec<OrderEntry>,
+    /// What clients saw outside of their own order's request and socket.
+    pub sightings: Vec<ViolationEntry>,
 }
 
 /// A journal that cannot be read. A torn last line is one too: the load generator ended too early.
@@ -109,12 +54,5 @@ impl Journal {
             }
         }
         Ok(())
-    }
-
-    /// Frames seen at all sockets.
-    #[must_use]
-    pub fn frames(&self) -> u64 {
-        let sockets = self.requests.iter().filter_map(|request| request.socket.as_ref());
-        sockets.map(|socket| u64::from(socket.frames)).sum()
     }
 }

@@ -67,6 +67,14 @@ pub struct Record {
     pub role: Role,
 }
 
+impl Record {
+    /// To the microsecond where the `timestamp` header tells it, else to the millisecond.
+    #[must_use]
+    pub fn decided_at(&self) -> Timestamp {
+        self.stamped_at.unwrap_or(self.created_at)
+    }
+}
+
 /// What a record is to its order's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

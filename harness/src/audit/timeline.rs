@@ -7,7 +7,7 @@ use contract::events::EventType;
 use contract::ids::OrderId;
 
 use super::Evidence;
-use super::journal::{Outcome, Request};
+use super::journal::{OrderEntry, Outcome};
 use super::model::{Detail, Record, Role};
 
 /// One line per thing known: journal entries, records with topic/partition@offset, the ledger.
@@ -25,7 +25,7 @@ pub fn timeline(evidence: &Evidence, id: OrderId) -> Vec<String> {
     }
     for request in evidence.journal.iter().flat_map(|journal| &journal.requests) {
         if request.order_id == Some(id) || keys.contains(&&*request.key) {
-            entries.push((request.sent_at, request_line(request)));
+            entries.push((Some(request.sent_at), request_line(request)));
         }
     }
     // A stable sort: what carries the same time stays in the order in which it was read.
@@ -68,7 +68,7 @@ fn record_line(record: &Record) -> String {
     line
 }
 
-fn request_line(request: &Request) -> String {
+fn request_line(request: &OrderEntry) -> String {
     let told = match request.outcome {
         Outcome::Created => "told created",
         Outcome::Refused => "told no",

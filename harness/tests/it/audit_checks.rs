@@ -8,7 +8,7 @@ use contract::ids::ProductId;
 use contract::money::Cents;
 use contract::order::OrderStatus;
 use contract::topics::{Topic, header};
-use doorbuster::audit::journal::{Outcome, Sighting};
+use doorbuster::audit::journal::{Outcome, ViolationEntry};
 use doorbuster::audit::{AuditReport, Evidence, audit};
 
 use crate::draft::{
@@ -361,7 +361,9 @@ fn a_status_view_that_differs_from_the_log() {
 fn something_a_client_saw() {
     caught("clients", UNPAID, |shop| {
         let violation = "200, then 404".to_owned();
-        shop.journal.sightings.push(Sighting { violation, order_id: Some(id(UNPAID)) });
+        shop.journal
+            .sightings
+            .push(ViolationEntry { violation: violation.into(), order_id: Some(id(UNPAID)) });
     });
 }
 

@@ -13,7 +13,7 @@ use contract::order::{EventRecord, Order};
 use contract::topics::{Step, Topic, header, partition_for_key};
 use doorbuster::audit::checks::REGISTER;
 use doorbuster::audit::evidence::GroupLag;
-use doorbuster::audit::journal::{Journal, Outcome, Request, Socket};
+use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
 use doorbuster::audit::model::{Model, RawRecord};
 use doorbuster::audit::stock::Shelf;
 use doorbuster::audit::view::Views;
@@ -45,7 +45,7 @@ pub(crate) struct Draft {
 /// Everything that evidence is made of, open to mutation.
 pub(crate) struct Shop {
     pub(crate) records: Vec<Draft>,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Vec<OrderEntry>,
     pub(crate) journal: Journal,
     pub(crate) charges: Vec<Charge>,
     pub(crate) shelf: Shelf,
@@ -234,6 +234,7 @@ impl Shop {
             views: Some(views),
             sockets_expected: true,
             undisturbed: self.undisturbed,
+            sole_clients: true,
             lags: Some(self.lags),
         }
     }
@@ -268,23 +269,23 @@ impl Shop {
     }
 }
 
-fn request(order: usize, events: Vec<EventType>) -> Request {
+fn request(order: usize, events: Vec<EventType>) -> OrderEntry {
     let frames = u32::try_from(events.len()).unwrap();
-    Request {
+    OrderEntry {
         key: key(order).into(),
         product_id: PRODUCT,
         quantity: QUANTITY,
         outcome: Outcome::Created,
         order_id: Some(id(order)),
         status: Some(201),
-        sent_at: Some(at(i64::try_from(order * 100).unwrap() - 1)),
-        socket: Some(Box::new(Socket {
+        sent_at: at(i64::try_from(order * 100).unwrap() - 1),
+        socket: Some(SocketEntry {
             opened: 1,
             frames,
             events,
             ended: true,
             violations: Vec::new(),
-        })),
+        }),
     }
 }
 

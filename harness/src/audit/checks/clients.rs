@@ -12,6 +12,6 @@ fn look(evidence: &Evidence, finding: &mut Finding) {
     let Some(journal) = &evidence.journal else { return };
     finding.looked_at.orders = journal.requests.len() as u64;
     for sighting in &journal.sightings {
-        finding.violation(sighting.order_id, sighting.violation.clone());
+        finding.violation(sighting.order_id, sighting.violation.to_string());
     }
 }

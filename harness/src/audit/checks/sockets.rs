@@ -2,7 +2,7 @@ use contract::events::EventType;
 
 use super::{Check, Finding};
 use crate::audit::Evidence;
-use crate::audit::journal::{Outcome, Request, Socket};
+use crate::audit::journal::{OrderEntry, Outcome, SocketEntry};
 use crate::audit::model::{Model, OrderIndex};
 
 pub(super) const CHECK: Check = Check {
@@ -21,7 +21,7 @@ fn look(evidence: &Evidence, finding: &mut Finding) {
             finding.order();
         }
         for violation in &socket.violations {
-            finding.violation(request.order_id, violation.clone());
+            finding.violation(request.order_id, violation.to_string());
         }
         if let Some(what) = judge(model, request, socket) {
             finding.violation(request.order_id, what);
@@ -29,7 +29,7 @@ fn look(evidence: &Evidence, finding: &mut Finding) {
     }
 }
 
-fn judge(model: &Model, request: &Request, socket: &Socket) -> Option<String> {
+fn judge(model: &Model, request: &OrderEntry, socket: &SocketEntry) -> Option<String> {
     if request.outcome != Outcome::Created || socket.frames == 0 {
         return None;
     }

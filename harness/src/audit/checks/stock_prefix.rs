@@ -15,34 +15,36 @@ pub(super) const CHECK: Check = Check {
     look,
 };
 
-/// Goes through the deciding reservations and releases by the time of their decision. In the same
-/// millisecond releases come first: the log does not tell their order, and a reservation may live on one.
+/// Goes through the deciding reservations and returns by the time of their decision. At the same moment
+/// returns come first: the log does not tell their order, and a reservation may live on one.
+///
+/// A process that dies may have given a piece away again before its `InventoryReleased` was in the log;
+/// its successor writes it later. Where a process died, a piece is therefore free from the failed payment
+/// on, which is what makes it nobody's.
 fn look(evidence: &Evidence, finding: &mut Finding) {
     let (Some(initial), model) = (&evidence.initial_stock, &evidence.model) else { return };
-    let mut moves: Vec<&Record> = model
-        .orders()
-        .flat_map(|order| [Step::Inventory, Step::Release].map(|step| model.step(order, step)))
-        .flatten()
-        .collect();
-    moves.sort_by_key(|record| (record.created_at.timestamp_millis(), is_reservation(record)));
+    let freed_by = if evidence.undisturbed { Step::Release } else { Step::Payment };
+    let mut moves: Vec<(&Record, i64)> = Vec::new();
+    for order in model.orders() {
+        let reserved = model.step(order, Step::Inventory);
+        let reserved = reserved.filter(|r| r.event_type == EventType::InventoryConfirmed);
+        let freed = model.step(order, freed_by);
+        let freed = freed.filter(|r| r.event_type != EventType::PaymentCompleted);
+        moves.extend(reserved.map(|record| (record, -i64::from(record.quantity))));
+        moves.extend(freed.map(|record| (record, i64::from(record.quantity))));
+    }
+    moves.sort_by_key(|(record, pieces)| (record.decided_at(), -pieces.signum()));
     let mut available: BTreeMap<ProductId, i64> = BTreeMap::new();
-    for record in moves {
+    finding.looked_at.orders = model.orders().len() as u64;
+    for (record, pieces) in moves {
         finding.record();
         let start = initial.get(&record.product).copied().unwrap_or(0);
-        let left =
-            available.entry(record.product).or_insert(i64::try_from(start).unwrap_or(i64::MAX));
-        match record.event_type {
-            EventType::InventoryConfirmed => *left -= i64::from(record.quantity),
-            EventType::InventoryReleased => *left += i64::from(record.quantity),
-            _ => continue,
-        }
+        let start = i64::try_from(start).unwrap_or(i64::MAX);
+        let left = available.entry(record.product).or_insert(start);
+        *left = left.saturating_add(pieces);
         if *left < 0 {
-            let what = format!("confirmed with {} of {} left", *left, record.product);
+            let what = format!("confirmed, which leaves {} of {}", *left, record.product);
             finding.violation(model.id(record.order), what);
         }
     }
-}
-
-fn is_reservation(record: &Record) -> bool {
-    record.event_type != EventType::InventoryReleased
 }

@@ -1,0 +1,137 @@
+//! Kills services by schedule, and tells how long their work stood still.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use contract::Timestamp;
+use hyper::StatusCode;
+use loadgen::report::Recovery;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::audit::model::Model;
+use crate::http::Connection;
+use crate::service::Service;
+use crate::settings::ChaosSettings;
+use crate::supervise::{Kill, Shop};
+
+/// A service that does not answer for this long has not come back.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_millis(20);
+/// A well-formed id that no order has: the status service answers 404 once it knows every order.
+const NOBODYS_ORDER: &str = "/status/00000000-0000-4000-8000-000000000000";
+
+/// A kill that happened, as far as it can be told before the log is read.
+#[derive(Debug)]
+pub struct Victim {
+    service: Service,
+    kill: Kill,
+    /// Since the load began.
+    killed_at: Duration,
+    /// The first answer of a service that writes nothing, since the kill.
+    answered: Option<JoinHandle<Option<Duration>>>,
+}
+
+/// What a kill did, for the audit's report.
+#[derive(Debug, Clone, Serialize)]
+pub struct KillReport {
+    pub service: &'static str,
+    /// Since the load began.
+    pub killed_at_ms: u64,
+    /// Orders created, but not ended, at the moment of the kill.
+    pub orders_in_flight: u64,
+    /// From the kill to the first effect of the successor.
+    pub recovered_in_ms: Option<u64>,
+}
+
+/// Kills by schedule until it is through. What was done so far is in `victims`, so that this may be
+/// dropped at any time.
+pub async fn wreak(
+    shop: &Shop,
+    settings: &ChaosSettings,
+    started: Instant,
+    victims: &mut Vec<Victim>,
+    notices: &mpsc::UnboundedSender<String>,
+) {
+    for (due, service) in settings.schedule() {
+        tokio::time::sleep_until(started + due).await;
+        let killed_at = started.elapsed();
+        let Some(kill) = shop.kill(service).await else {
+            let _ = notices.send(format!("{} is not there to be killed", service.name()));
+            continue;
+        };
+        let _ = notices.send(format!("{} killed", service.name()));
+        let url = match service {
+            Service::Status => shop.endpoints.status.clone(),
+            Service::Gateway => shop.endpoints.gateway.clone(),
+            _ => None,
+        };
+        let path = if service == Service::Status { NOBODYS_ORDER } else { "/ledger" };
+        let answered = url.map(|url| tokio::spawn(first_answer(url, path, Instant::now())));
+        victims.push(Victim { service, kill, killed_at, answered });
+    }
+}
+
+/// Asks until the service answers that it does its work: from one address after the other, since
+/// each may ask only so often.
+async fn first_answer(url: String, path: &'static str, killed: Instant) -> Option<Duration> {
+    let mut attempt: u32 = 0;
+    while killed.elapsed() < GIVEN_UP_AFTER {
+        let [_, _, high, low] = (attempt + 1).to_be_bytes();
+        attempt = (attempt + 1) % 60_000;
+        let source = Ipv4Addr::new(127, 253, high, low);
+        if let Ok(mut connection) = Connection::open(&url, Some(source)).await
+            && let Ok((StatusCode::OK | StatusCode::NOT_FOUND, _)) = connection.get(path).await
+        {
+            return Some(killed.elapsed());
+        }
+        tokio::time::sleep(PROBE_EVERY).await;
+    }
+    None
+}
+
+/// Looks up in the log when each victim's successor began to have an effect: its first record.
+pub async fn recoveries(victims: Vec<Victim>, model: &Model) -> Vec<(Recovery, KillReport)> {
+    let mut found = Vec::with_capacity(victims.len());
+    for victim in victims {
+        let recovered_in = match victim.answered {
+            // The probe ends by itself; it does not panic.
+            Some(probe) => probe.await.ok().flatten(),
+            None => first_effect(model, victim.service, &victim.kill),
+        };
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        found.push((
+            Recovery {
+                service: victim.service.name().into(),
+                killed_at: victim.killed_at,
+                recovered_in,
+            },
+            KillReport {
+                service: victim.service.name(),
+                killed_at_ms: millis(victim.killed_at),
+                orders_in_flight: in_flight(model, victim.kill.at),
+                recovered_in_ms: recovered_in.map(millis),
+            },
+        ));
+    }
+    found
+}
+
+fn first_effect(model: &Model, service: Service, kill: &Kill) -> Option<Duration> {
+    let topic = service.topic()?;
+    let written = model.records().iter().filter(|record| record.topic == topic);
+    // Stamped after the process was gone: only its successor can have done that.
+    let first = written.map(|record| record.decided_at()).filter(|at| *at > kill.gone_at).min()?;
+    (first - kill.at).to_std().ok()
+}
+
+fn in_flight(model: &Model, at: Timestamp) -> u64 {
+    let open = model.orders().filter(|order| {
+        let created = model.history(*order).map(|record| record.created_at).min();
+        created.is_some_and(|created| created <= at)
+            && model.ended_at(*order).is_none_or(|ended| ended > at)
+    });
+    open.count() as u64
+}

@@ -1,0 +1,265 @@
+//! The command line: what can be asked for, and nothing behind it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use contract::ids::ProductId;
+
+/// Starts an event-driven shop around Kafka, loads it, audits every order, and passes or fails.
+#[derive(Debug, Parser)]
+#[command(name = "doorbuster", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  doorbuster run targets                     prove the performance targets
+  doorbuster run smoke --no-tui              ten seconds, for scripts and CI
+  doorbuster run flash-sale --kafka HOST:9092 --reset-topics
+  doorbuster up                              open the shop and keep it open
+  doorbuster scenarios show smoke            print a scenario to start from
+
+Exit codes: 0 pass, 99 threshold crossed, 90 measurement not valid, 91 audit violation,
+104 bad configuration, 105 ended by a signal.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start what the scenario needs, load it, audit every order, report, stop
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Start the whole shop on its known ports and stay until Ctrl-C
+    #[command(after_help = UP_EXAMPLES)]
+    Up(UpArgs),
+    /// Run the embedded Kafka broker alone, for any Kafka client
+    #[command(after_help = BROKER_EXAMPLES)]
+    Broker(sim::BrokerArgs),
+    /// Run one service of the shop
+    Service {
+        #[command(subcommand)]
+        service: Box<services::ServiceCommand>,
+    },
+    /// Check the orders in the topics of any Kafka cluster
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(AuditArgs),
+    /// List, check or print scenarios
+    Scenarios {
+        #[command(subcommand)]
+        command: ScenariosCommand,
+    },
+    /// Generate load for a parent that gives the plan on standard input
+    #[command(hide = true)]
+    Load,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  doorbuster run targets
+  doorbuster run smoke flash-sale --no-tui
+  doorbuster run my-sale.toml --scale 0.1    a tenth of the load, for a small machine
+  doorbuster run smoke --kafka localhost:9092
+  doorbuster run smoke --order-url http://shop:8080 --status-url http://shop:8085 \\
+      --inventory-url http://shop:8081 --kafka kafka:9092";
+
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Scenario files, or names of scenarios that ship (see `doorbuster scenarios list`)
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Use the Kafka at HOST:PORT instead of the embedded broker
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
+    /// Delete the shop's topics on that Kafka before each phase, with all that is in them
+    #[arg(long, requires = "kafka")]
+    pub reset_topics: bool,
+    #[command(flatten)]
+    pub deployed: DeployedUrls,
+    /// Multiply rates, virtual users and minimum counts by this
+    #[arg(long, default_value_t = 1.0, value_parser = positive, value_name = "FACTOR")]
+    pub scale: f64,
+    /// Print one progress line a second instead of drawing the dashboard
+    #[arg(long)]
+    pub no_tui: bool,
+    /// Where the report folders go
+    #[arg(long, default_value = "reports", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Decides what the virtual users order and which cards are declined
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Processes that generate load
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub shards: u32,
+}
+
+/// A shop that is deployed already: all three or none.
+#[derive(Debug, Clone, Args)]
+pub struct DeployedUrls {
+    /// Load the order service at this URL instead of starting the shop
+    #[arg(long, requires = "status_url", requires = "inventory_url", value_name = "URL")]
+    pub order_url: Option<String>,
+    /// Its status service
+    #[arg(long, requires = "order_url", value_name = "URL")]
+    pub status_url: Option<String>,
+    /// Its inventory service
+    #[arg(long, requires = "order_url", value_name = "URL")]
+    pub inventory_url: Option<String>,
+}
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  doorbuster up
+  doorbuster up --stock product-1=500 --decline-rate 0.1
+  doorbuster up --kafka localhost:9092";
+
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Use the Kafka at HOST:PORT instead of the embedded broker
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
+    /// Pieces of each product
+    #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock,
+          default_value = "product-1=1000,product-2=1000,product-3=1000")]
+    pub stock: Stock,
+    /// Share of cards that the payment gateway declines
+    #[arg(long, default_value_t = 0.0, value_parser = share, value_name = "SHARE")]
+    pub decline_rate: f64,
+    /// Orders a minute from one client address; 0 for no limit
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    pub order_limit: u32,
+    /// Status requests a minute from one client address; 0 for no limit
+    #[arg(long, default_value_t = 60, value_name = "COUNT")]
+    pub status_limit: u32,
+    /// WebSockets from one client address; 0 for no limit
+    #[arg(long, default_value_t = 5, value_name = "COUNT")]
+    pub sockets_per_address: u32,
+    /// Partitions of each topic
+    #[arg(long, default_value_t = contract::topics::DEFAULT_PARTITIONS,
+          value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "COUNT")]
+    pub partitions: i32,
+    /// Where each process's log goes [default: a folder that is deleted at the end]
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+}
+
+const BROKER_EXAMPLES: &str = "\
+Examples:
+  doorbuster broker                          on 127.0.0.1:9092
+  doorbuster broker --listen 127.0.0.1:0     on a free port, told on standard output";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  doorbuster audit --kafka localhost:9092
+  doorbuster audit --kafka localhost:9092 --gateway http://localhost:8086 \\
+      --status http://localhost:8085 --inventory http://localhost:8081 \\
+      --stock product-1=1000,product-2=1000,product-3=1000
+  doorbuster audit --kafka localhost:9092 --journal reports/RUN/journal/shard-0.jsonl --json";
+
+#[derive(Debug, Clone, Args)]
+pub struct AuditArgs {
+    /// The Kafka that holds the topics
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: String,
+    /// What the load generator was told; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub journal: Vec<PathBuf>,
+    /// The payment gateway, for its ledger
+    #[arg(long, value_name = "URL")]
+    pub gateway: Option<String>,
+    /// The status service, to compare what it shows with the log
+    #[arg(long, value_name = "URL")]
+    pub status: Option<String>,
+    /// The inventory service, to compare what it shows with the log
+    #[arg(long, value_name = "URL", requires = "stock")]
+    pub inventory: Option<String>,
+    /// Pieces of each product at the beginning
+    #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock)]
+    pub stock: Option<Stock>,
+    /// No process died: a decision that was taken twice is a violation
+    #[arg(long)]
+    pub undisturbed: bool,
+    /// Seconds without a new record after which an order that has not ended is stuck
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub stuck_after: u64,
+    /// Print the whole report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ScenariosCommand {
+    /// Name every scenario that ships
+    List,
+    /// Tell every mistake in a scenario file, with its line
+    Check {
+        #[arg(value_name = "FILE")]
+        scenario: String,
+    },
+    /// Print a scenario's file
+    Show {
+        #[arg(value_name = "SCENARIO")]
+        scenario: String,
+    },
+}
+
+/// Pieces by product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stock(pub BTreeMap<ProductId, u64>);
+
+fn stock(text: &str) -> Result<Stock, String> {
+    let pair = |pair: &str| {
+        let (product, pieces) =
+            pair.split_once('=').ok_or_else(|| format!("{pair:?} is not PRODUCT=PIECES"))?;
+        let product = product.parse::<ProductId>().map_err(|error| error.to_string())?;
+        let pieces = pieces.parse().map_err(|_| format!("{pieces:?} is no number of pieces"))?;
+        Ok((product, pieces))
+    };
+    text.split(',').map(pair).collect::<Result<_, String>>().map(Stock)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".into()) }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if factor > 0.0 && factor.is_finite() { Ok(factor) } else { Err("not above 0".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn stock_is_read_or_refused_with_a_reason() {
+        let read = stock("product-1=500,product-3=0").unwrap();
+        assert_eq!(read.0, BTreeMap::from([(ProductId::Product1, 500), (ProductId::Product3, 0)]));
+        for (text, reason) in [
+            ("product-1", "PRODUCT=PIECES"),
+            ("product-9=1", "product-9"),
+            ("product-1=x", "\"x\""),
+        ] {
+            assert!(stock(text).unwrap_err().contains(reason));
+        }
+    }
+
+    #[test]
+    fn a_deployed_shop_is_named_whole_or_not_at_all() {
+        let run =
+            |more: &[&str]| Cli::try_parse_from(["doorbuster", "run", "smoke"].iter().chain(more));
+        assert!(run(&[]).is_ok());
+        assert!(run(&["--order-url", "http://a:1"]).is_err());
+        let all = ["--order-url", "http://a:1", "--status-url", "http://a:2"];
+        assert!(run(&all).is_err());
+        assert!(run(&[&all[..], &["--inventory-url", "http://a:3"]].concat()).is_ok());
+    }
+}

@@ -1,0 +1,126 @@
+//! `doorbuster run`: each scenario's phases in order, each on a fresh shop; audit, report, verdict.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`phase`] | one phase: shop, load, chaos, drain, audit |
+//! | [`load`] | the load itself, from the first iteration to the last |
+//! | [`screen`] | the dashboard, or one line a second |
+//! | [`kafka`] | a Kafka that is not ours: is it there, is it empty |
+//! | [`environment`] | the machine and the software, for the report |
+
+pub mod environment;
+pub mod kafka;
+pub mod load;
+pub mod phase;
+pub mod screen;
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use contract::Timestamp;
+use loadgen::report::{self, RunReport, Verdict};
+
+use crate::audit::reader;
+use crate::cli::RunArgs;
+use crate::exit::Outcome;
+use crate::scenarios::{self, Loaded};
+use crate::supervise::signals::Signals;
+use phase::{PhaseEnd, PhaseRun};
+use screen::Screen;
+
+/// Runs every scenario asked for. The verdict is the gravest of theirs.
+///
+/// # Errors
+/// A scenario has mistakes, Kafka does not answer, a process does not start, a report cannot be written.
+pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
+    let loaded = args.scenarios.iter().map(|name| scenarios::load(name)).collect::<Vec<_>>();
+    let loaded = loaded.into_iter().collect::<anyhow::Result<Vec<Loaded>>>()?;
+    if let Some(kafka) = &args.kafka {
+        reader::connect(kafka, kafka::PATIENCE).await?;
+    }
+    let mut signals = Signals::listen().context("cannot listen to signals")?;
+    let mut gravest = Verdict::Pass;
+    for scenario in loaded {
+        let verdict = run_scenario(&args, scenario, &mut signals).await?;
+        gravest = gravest.max(verdict);
+        if verdict == Verdict::Interrupted {
+            break;
+        }
+    }
+    Ok(Outcome::Judged(gravest))
+}
+
+async fn run_scenario(
+    args: &RunArgs,
+    mut scenario: Loaded,
+    signals: &mut Signals,
+) -> anyhow::Result<Verdict> {
+    let started_at = Timestamp::from(SystemTime::now());
+    let folder = RunFolder::create(&args.out, &scenario.file.name, started_at)?;
+    for phase in &mut scenario.file.phases {
+        if args.scale != 1.0 {
+            phase.scale(args.scale);
+        }
+    }
+    let mut screen = Screen::open(args.no_tui, &scenario.file.name, scenario.file.phases.len());
+    let mut phases = Vec::new();
+    let mut verdict = Verdict::Pass;
+    let pairs = scenario.file.phases.iter().zip(&scenario.settings);
+    for (index, (phase, settings)) in pairs.enumerate() {
+        let run = PhaseRun { args, phase, settings, folder: folder.phase(&phase.name)?, index };
+        let ended = run.run(&mut screen, signals).await;
+        let PhaseEnd { report, verdict: judged } = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                screen.close().await;
+                return Err(error.context(format!("phase {}", phase.name)));
+            }
+        };
+        verdict = verdict.max(judged);
+        phases.push(report);
+        if judged == Verdict::Interrupted || screen.interrupted() {
+            verdict = verdict.max(Verdict::Interrupted);
+            break;
+        }
+    }
+    screen.close().await;
+    let report = RunReport {
+        scenario: scenario.file.name,
+        started_at,
+        verdict,
+        environment: environment::describe(args),
+        phases,
+    };
+    report::write_all(&folder.path, &report).context("cannot write the report")?;
+    print!("{}", report::text_in(&report, std::io::stdout().is_terminal()));
+    println!("report: {}", folder.path.display());
+    Ok(verdict)
+}
+
+/// The folder of one run: `<UTC time>-<scenario>`.
+struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    fn create(out: &Path, scenario: &str, at: Timestamp) -> anyhow::Result<Self> {
+        let name = format!("{}-{scenario}", at.format("%Y%m%dT%H%M%S%3fZ"));
+        let path = out.join(name);
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot create the folder {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Where a phase's journals and its processes' logs go.
+    fn phase(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(name);
+        for part in ["journal", "logs"] {
+            let path = path.join(part);
+            std::fs::create_dir_all(&path)
+                .with_context(|| format!("cannot create the folder {}", path.display()))?;
+        }
+        Ok(path)
+    }
+}

@@ -1,0 +1,294 @@
+//! One phase: a fresh shop, the load, the drain, the audit, and the shop closed again.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, bail};
+use contract::Timestamp;
+use loadgen::conductor::{self, Conductor, ConductorOptions, LoadResult};
+use loadgen::flow::{Flow, Targets};
+use loadgen::report::{PhaseReport, Recovery, Validity, Verdict};
+use loadgen::scenario::Phase;
+use loadgen::{journal, preflight};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::kafka;
+use super::load::{LoadEnd, Surroundings, drive};
+use super::screen::Screen;
+use crate::audit::drain::{Progress, STUCK_AFTER};
+use crate::audit::gather::{Sources, gather};
+use crate::audit::{AuditReport, audit};
+use crate::chaos::{self, KillReport, Victim};
+use crate::cli::RunArgs;
+use crate::settings::PhaseSettings;
+use crate::supervise::signals::Signals;
+use crate::supervise::{Shop, ShopPlan};
+
+/// What is needed to run a phase.
+pub struct PhaseRun<'a> {
+    pub args: &'a RunArgs,
+    pub phase: &'a Phase,
+    pub settings: &'a PhaseSettings,
+    /// Holds `journal/` and `logs/`.
+    pub folder: PathBuf,
+    /// From 0.
+    pub index: usize,
+}
+
+/// How it ended.
+pub struct PhaseEnd {
+    pub report: PhaseReport,
+    pub verdict: Verdict,
+}
+
+/// What the audit leaves behind.
+#[derive(Default)]
+struct Audited {
+    report: Option<AuditReport>,
+    recovery: Vec<Recovery>,
+    kills: Vec<KillReport>,
+}
+
+impl PhaseRun<'_> {
+    /// # Errors
+    /// The shop or the load generator does not start, or the audit cannot read its evidence.
+    pub async fn run(
+        &self,
+        screen: &mut Screen,
+        signals: &mut Signals,
+    ) -> anyhow::Result<PhaseEnd> {
+        screen.begin_phase(&self.phase.name, self.index, self.phase.load_duration());
+        screen.activity("starting");
+        self.preflight()?;
+        let (notices, mut heard) = mpsc::unbounded_channel();
+        let shop = tokio::select! {
+            biased;
+            () = signals.next() => bail!("interrupted while the shop was starting"),
+            shop = self.open_shop(notices.clone()) => shop?,
+        };
+        let targets = self.targets(shop.as_ref())?;
+        let conductor = Conductor::start(self.conductor_options(targets)?)
+            .await
+            .context("the load generator does not start")?;
+        screen.activity("load");
+        let started_at = Timestamp::from(SystemTime::now());
+        let around = Surroundings {
+            shop: shop.as_ref(),
+            chaos: self.settings.chaos.as_ref(),
+            notices: &notices,
+            heard: &mut heard,
+            screen,
+            signals,
+        };
+        let LoadEnd { result, took, victims, usage } = drive(self.phase, conductor, around).await?;
+        let audited = self.audit(shop.as_ref(), victims, screen, signals).await?;
+        screen.activity("closing the shop");
+        if let Some(shop) = shop {
+            shop.stop().await;
+        }
+        let verdict = verdict(&result, audited.report.as_ref(), screen.interrupted());
+        let LoadResult { state, thresholds, validity, .. } = result;
+        let report = PhaseReport {
+            name: self.phase.name.clone(),
+            started_at,
+            duration: took,
+            load: state,
+            thresholds,
+            validity: measured(&validity),
+            audit: audited.json()?,
+            audit_lines: audited.lines(),
+            processes: usage.overall(),
+            recovery: audited.recovery,
+        };
+        Ok(PhaseEnd { report, verdict })
+    }
+
+    /// Whether this machine can carry the phase under the limits that its shop sets.
+    fn preflight(&self) -> anyhow::Result<()> {
+        let own = preflight::Limits::of_this_machine(u64::from(self.args.shards))
+            .context("cannot tell this machine's limits")?;
+        let limits = preflight::Limits {
+            orders_per_minute: u64::from(self.settings.shop.order_limit),
+            sockets_per_address: u64::from(self.settings.shop.sockets_per_address),
+            ..own
+        };
+        preflight::check(self.phase, &limits)?;
+        Ok(())
+    }
+
+    async fn open_shop(
+        &self,
+        notices: mpsc::UnboundedSender<String>,
+    ) -> anyhow::Result<Option<Shop>> {
+        if self.args.deployed.order_url.is_some() {
+            return Ok(None);
+        }
+        if let Some(kafka) = &self.args.kafka {
+            kafka::make_fresh(kafka, self.args.reset_topics).await?;
+        }
+        let plan = ShopPlan {
+            settings: self.settings.shop.clone(),
+            kafka: self.args.kafka.clone(),
+            known_ports: false,
+            log_folder: self.folder.join("logs"),
+            seed: self.args.seed,
+        };
+        Ok(Some(Shop::open(&plan, notices).await?))
+    }
+
+    fn targets(&self, shop: Option<&Shop>) -> anyhow::Result<Targets> {
+        let Some(shop) = shop else {
+            let urls = &self.args.deployed;
+            let needed = |url: &Option<String>| url.clone().context("a URL is missing");
+            return Ok(Targets {
+                order: needed(&urls.order_url)?,
+                status: needed(&urls.status_url)?,
+                inventory: needed(&urls.inventory_url)?,
+                kafka: self.args.kafka.clone().unwrap_or_default(),
+            });
+        };
+        let places = &shop.endpoints;
+        // A phase without services has nothing that would ask for their addresses.
+        let url = |url: &Option<String>| url.clone().unwrap_or_default();
+        Ok(Targets {
+            order: url(&places.order),
+            status: url(&places.status),
+            inventory: url(&places.inventory),
+            kafka: places.kafka.clone(),
+        })
+    }
+
+    fn conductor_options(&self, targets: Targets) -> anyhow::Result<ConductorOptions> {
+        let program = std::env::current_exe().context("cannot find this very program")?;
+        Ok(ConductorOptions {
+            command: vec![program.into_os_string(), OsString::from("load")],
+            phase: self.phase.clone(),
+            targets,
+            journal_dir: self.folder.join("journal"),
+            seed: self.args.seed,
+            shards: self.args.shards,
+        })
+    }
+
+    async fn audit(
+        &self,
+        shop: Option<&Shop>,
+        victims: Vec<Victim>,
+        screen: &mut Screen,
+        signals: &mut Signals,
+    ) -> anyhow::Result<Audited> {
+        let Some(sources) = self.sources(shop) else { return Ok(Audited::default()) };
+        screen.activity("draining");
+        let mut shown = None;
+        let gathering = gather(&sources, |progress: Progress| {
+            if shown != Some(progress) {
+                shown = Some(progress);
+                let Progress { orders, ended } = progress;
+                screen.activity(&format!("draining: {ended} of {orders} orders have ended"));
+            }
+        });
+        let evidence = tokio::select! {
+            biased;
+            () = signals.next() => None,
+            evidence = gathering => Some(evidence.context("the audit cannot read its evidence")?),
+        };
+        let Some(evidence) = evidence else {
+            screen.interrupt();
+            screen.notice("the audit was cut short".into());
+            return Ok(Audited::default());
+        };
+        screen.activity("auditing");
+        let report = audit(&evidence);
+        let (recovery, kills) =
+            chaos::recoveries(victims, &evidence.model).await.into_iter().unzip();
+        Ok(Audited { report: Some(report), recovery, kills })
+    }
+
+    /// `None` where there are no orders to audit: nobody places any, or their log is out of reach.
+    fn sources(&self, shop: Option<&Shop>) -> Option<Sources> {
+        let flows = || self.phase.scenarios.iter().map(|scenario| &scenario.flow);
+        let watched = flows().any(|flow| matches!(flow, Flow::WatchOrder(_)));
+        let placed = watched || flows().any(|flow| matches!(flow, Flow::PlaceOrder(_)));
+        if !placed {
+            return None;
+        }
+        let shards = 0..self.args.shards;
+        let journal_folder = self.folder.join("journal");
+        let mut sources = Sources {
+            kafka: self.args.kafka.clone().unwrap_or_default(),
+            journals: Some(shards.map(|shard| journal::path(&journal_folder, shard)).collect()),
+            status: self.args.deployed.status_url.clone(),
+            sockets_expected: watched,
+            stuck_after: STUCK_AFTER,
+            ..Sources::default()
+        };
+        match shop {
+            Some(shop) => {
+                sources.kafka = shop.endpoints.kafka.clone();
+                sources.gateway = shop.endpoints.gateway.clone();
+                sources.inventory = shop.endpoints.inventory.clone();
+                sources.status = shop.endpoints.status.clone();
+                sources.initial_stock = Some(self.settings.shop.stock.clone());
+                sources.undisturbed = shop.deaths() == 0;
+                sources.sole_clients = true;
+                Some(sources)
+            }
+            None => self.args.kafka.is_some().then_some(sources),
+        }
+    }
+}
+
+impl Audited {
+    fn json(&self) -> anyhow::Result<Value> {
+        let Some(report) = &self.report else { return Ok(Value::Null) };
+        let mut json = serde_json::to_value(report).context("the audit's report")?;
+        if !self.kills.is_empty() {
+            json["kills"] = serde_json::to_value(&self.kills).context("the kills")?;
+        }
+        Ok(json)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let Some(report) = &self.report else { return Vec::new() };
+        let mut lines = report.table();
+        lines.extend(report.lines());
+        for KillReport { service, killed_at_ms, orders_in_flight, recovered_in_ms } in &self.kills {
+            let recovered = recovered_in_ms
+                .map_or_else(|| "had no effect since".into(), |ms| format!("back in {ms} ms"));
+            lines.push(format!(
+                "{service} killed at {:.1} s with {orders_in_flight} orders in flight: {recovered}",
+                std::time::Duration::from_millis(*killed_at_ms).as_secs_f64()
+            ));
+        }
+        lines
+    }
+}
+
+/// Without an open model nothing was due at any time, so nothing was late.
+fn measured(validity: &conductor::Validity) -> Validity {
+    Validity {
+        valid: validity.valid,
+        send_lag_p99: validity.send_lag_p99.unwrap_or_default(),
+        limit: validity.limit,
+        reason: validity.reason.clone(),
+    }
+}
+
+fn verdict(result: &LoadResult, audit: Option<&AuditReport>, interrupted: bool) -> Verdict {
+    let mut verdict = Verdict::Pass;
+    if result.thresholds.iter().any(|threshold| !threshold.ok) {
+        verdict = verdict.max(Verdict::ThresholdCrossed);
+    }
+    if interrupted {
+        verdict = verdict.max(Verdict::Interrupted);
+    }
+    if !result.validity.valid {
+        verdict = verdict.max(Verdict::Invalid);
+    }
+    if audit.is_some_and(|audit| !audit.passed()) {
+        verdict = verdict.max(Verdict::AuditViolation);
+    }
+    verdict
+}

@@ -1,0 +1,165 @@
+//! What the person in front sees while a run goes on: the dashboard, or one line a second.
+
+use std::collections::VecDeque;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use loadgen::metrics::LoadState;
+use loadgen::report::{ProcessUsage, Validity};
+use loadgen::threshold::ThresholdVerdict;
+use loadgen::tui::{self, Action, Dashboard, RunInfo};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Notices that the dashboard shows at most.
+const KEPT_NOTICES: usize = 200;
+/// Keys that may wait to be heard.
+const WAITING_ACTIONS: usize = 8;
+
+/// Everything shown, as of now, and where it is shown.
+pub struct Screen {
+    pub info: RunInfo,
+    pub load: Arc<LoadState>,
+    pub thresholds: Vec<ThresholdVerdict>,
+    pub validity: Validity,
+    pub processes: Vec<ProcessUsage>,
+    notices: VecDeque<String>,
+    face: Face,
+    actions: mpsc::Receiver<Action>,
+    /// Held, so that `actions` never ends where there is no dashboard.
+    _no_keys: mpsc::Sender<Action>,
+    interrupted: bool,
+}
+
+enum Face {
+    Dashboard {
+        updates: watch::Sender<Arc<Dashboard>>,
+        drawing: JoinHandle<std::io::Result<()>>,
+    },
+    /// On a terminal the line is drawn over; elsewhere each is a line of its own.
+    Lines {
+        overwrite: bool,
+    },
+}
+
+impl Screen {
+    /// The dashboard where standard output is a terminal, unless it is not wanted.
+    #[must_use]
+    pub fn open(no_tui: bool, scenario: &str, phases: usize) -> Self {
+        let (keys, actions) = mpsc::channel(WAITING_ACTIONS);
+        let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        let info = RunInfo { scenario: scenario.into(), phases, ..RunInfo::default() };
+        let mut screen = Self {
+            info,
+            load: Arc::default(),
+            thresholds: Vec::new(),
+            validity: not_measured(),
+            processes: Vec::new(),
+            notices: VecDeque::new(),
+            face: Face::Lines { overwrite: std::io::stderr().is_terminal() },
+            actions,
+            _no_keys: keys.clone(),
+            interrupted: false,
+        };
+        if terminal && !no_tui {
+            let (updates, seen) = watch::channel(Arc::new(screen.dashboard()));
+            let drawing = tokio::spawn(tui::run(seen, keys));
+            screen.face = Face::Dashboard { updates, drawing };
+        }
+        screen
+    }
+
+    /// Forgets the last phase's numbers.
+    pub fn begin_phase(&mut self, name: &str, index: usize, total: Duration) {
+        self.info.phase = name.into();
+        self.info.phase_index = index + 1;
+        self.info.elapsed = Duration::ZERO;
+        self.info.total = total;
+        self.load = Arc::default();
+        self.thresholds.clear();
+        self.validity = not_measured();
+        self.processes.clear();
+    }
+
+    /// What the phase is doing, where that is worth a line of its own.
+    pub fn activity(&mut self, activity: &str) {
+        if self.info.activity != activity {
+            self.info.activity = activity.into();
+            self.show();
+        }
+    }
+
+    /// Something that happened.
+    pub fn notice(&mut self, notice: String) {
+        if let Face::Lines { overwrite } = self.face {
+            let clear = if overwrite { "\r\x1b[K" } else { "" };
+            eprintln!("{clear}{notice}");
+        }
+        self.notices.push_back(notice);
+        if self.notices.len() > KEPT_NOTICES {
+            self.notices.pop_front();
+        }
+    }
+
+    /// Shows the present state.
+    pub fn show(&mut self) {
+        let dashboard = self.dashboard();
+        match &self.face {
+            Face::Dashboard { updates, .. } => drop(updates.send_replace(Arc::new(dashboard))),
+            Face::Lines { overwrite: true } => {
+                eprint!("\r{}\x1b[K", tui::line(&dashboard));
+                // A terminal that is gone is no reason to stop measuring.
+                let _ = std::io::stderr().flush();
+            }
+            Face::Lines { overwrite: false } => eprintln!("{}", tui::line(&dashboard)),
+        }
+    }
+
+    /// The next key that asks for something. May be dropped and called again.
+    pub async fn action(&mut self) -> Action {
+        match self.actions.recv().await {
+            Some(action) => action,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Somebody asked for the end, by key or by signal.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    #[must_use]
+    pub const fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// Gives the terminal back.
+    pub async fn close(self) {
+        match self.face {
+            Face::Dashboard { updates, drawing } => {
+                drop(updates);
+                // It restores the terminal itself, also when it fails.
+                let _ = drawing.await;
+            }
+            Face::Lines { overwrite: true } => eprintln!(),
+            Face::Lines { overwrite: false } => {}
+        }
+    }
+
+    fn dashboard(&self) -> Dashboard {
+        Dashboard {
+            run: self.info.clone(),
+            load: Arc::clone(&self.load),
+            thresholds: self.thresholds.clone(),
+            validity: self.validity.clone(),
+            processes: self.processes.clone(),
+            notices: self.notices.iter().cloned().collect(),
+        }
+    }
+}
+
+/// Before the first sample nothing speaks against the generator.
+fn not_measured() -> Validity {
+    Validity { valid: true, send_lag_p99: Duration::ZERO, limit: Duration::ZERO, reason: None }
+}

@@ -1,0 +1,164 @@
+//! Keeps one child alive: whatever ends it, it is started again on the same port.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use contract::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::child::{Child, ChildSpec, StartError};
+
+/// Starts in a row that may fail before the child is given up.
+const ATTEMPTS: u32 = 6;
+/// The pause after the first failed start, doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A kill that has happened.
+#[derive(Debug, Clone)]
+pub struct Kill {
+    pub name: String,
+    /// Just before the signal.
+    pub at: Timestamp,
+    /// The process is gone: what is stamped after this comes from its successor.
+    pub gone_at: Timestamp,
+}
+
+/// One supervised child.
+#[derive(Debug)]
+pub struct Keeper {
+    pub name: String,
+    pub address: SocketAddr,
+    /// 0 while there is none.
+    pid: Arc<AtomicU32>,
+    deaths: Arc<AtomicU32>,
+    kills: mpsc::Sender<oneshot::Sender<Kill>>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts the child. What happens to it later is told on `notices`.
+    ///
+    /// # Errors
+    /// It does not start the first time: nothing is retried then.
+    pub async fn start(
+        spec: ChildSpec,
+        notices: mpsc::UnboundedSender<String>,
+    ) -> Result<Self, StartError> {
+        let child = Child::start(&spec, spec.port).await?;
+        let (kills, kill_orders) = mpsc::channel(1);
+        let (name, address) = (spec.name.clone(), child.address);
+        let pid = Arc::new(AtomicU32::new(child.pid));
+        let deaths = Arc::new(AtomicU32::new(0));
+        let stop = CancellationToken::new();
+        let life = Life {
+            spec,
+            port: address.port(),
+            pid: Arc::clone(&pid),
+            deaths: Arc::clone(&deaths),
+            notices,
+        };
+        let task = tokio::spawn(life.live(child, kill_orders, stop.clone()));
+        Ok(Self { name, address, pid, deaths, kills, stop, task })
+    }
+
+    /// `None` while the child is dead.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
+    }
+
+    /// How often the child ended without being asked to stop.
+    #[must_use]
+    pub fn deaths(&self) -> u32 {
+        self.deaths.load(Ordering::Relaxed)
+    }
+
+    /// SIGKILL. Returns when the process is gone; its successor is on its way then. `None` when the
+    /// child was given up.
+    pub async fn kill(&self) -> Option<Kill> {
+        let (done, killed) = oneshot::channel();
+        self.kills.send(done).await.ok()?;
+        killed.await.ok()
+    }
+
+    /// SIGTERM, and SIGKILL after a deadline. Returns when the child is gone.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // The task cannot be cancelled from elsewhere, and it does not panic.
+        let _ = self.task.await;
+    }
+}
+
+struct Life {
+    spec: ChildSpec,
+    port: u16,
+    pid: Arc<AtomicU32>,
+    deaths: Arc<AtomicU32>,
+    notices: mpsc::UnboundedSender<String>,
+}
+
+impl Life {
+    async fn live(
+        self,
+        mut child: Child,
+        mut kills: mpsc::Receiver<oneshot::Sender<Kill>>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    if !child.stop().await {
+                        self.notice("did not stop in time and was killed");
+                    }
+                    return;
+                }
+                Some(done) = kills.recv() => {
+                    let at = Timestamp::from(SystemTime::now());
+                    child.kill().await;
+                    let kill = Kill { name: self.spec.name.clone(), at, gone_at: Timestamp::from(SystemTime::now()) };
+                    // Nobody may be waiting for the answer any more.
+                    let _ = done.send(kill);
+                }
+                status = child.exited() => {
+                    let status = status.map_or_else(String::new, |status| format!(" ({status})"));
+                    self.notice(&format!("died{status} and is started again"));
+                }
+            }
+            self.pid.store(0, Ordering::Relaxed);
+            self.deaths.fetch_add(1, Ordering::Relaxed);
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                next = self.start_again() => next,
+            };
+            let Some(next) = next else { return };
+            self.pid.store(next.pid, Ordering::Relaxed);
+            child = next;
+        }
+    }
+
+    async fn start_again(&self) -> Option<Child> {
+        for attempt in 0..ATTEMPTS {
+            match Child::start(&self.spec, self.port).await {
+                Ok(child) => return Some(child),
+                Err(error) => {
+                    self.notice(&format!("does not come back: {error}"));
+                    tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt)).await;
+                }
+            }
+        }
+        self.notice("was given up");
+        None
+    }
+
+    fn notice(&self, what: &str) {
+        // Whoever listened may have gone home before us.
+        let _ = self.notices.send(format!("{} {what}", self.spec.name));
+    }
+}

@@ -1,0 +1,21 @@
+//! Children: started with this very executable, restarted on their port when they die, always ended.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`child`] | one process: start, await its ready line, kill, stop |
+//! | [`keeper`] | one child for as long as the shop is open: restarts it whenever it dies |
+//! | [`shop`] | the broker, the gateway and the six services with their arguments |
+//! | [`signals`] | Ctrl-C and SIGTERM to ourselves |
+//!
+//! Nothing outlives the parent, however it dies: each child holds the reading end of a pipe to it as
+//! standard input, and stops when that closes. Each is in a process group of its own, so that a
+//! Ctrl-C in the terminal reaches the parent alone, which then ends them in order.
+
+pub mod child;
+pub mod keeper;
+pub mod shop;
+pub mod signals;
+
+pub use child::{ChildSpec, StartError};
+pub use keeper::Kill;
+pub use shop::{Endpoints, Shop, ShopPlan};

@@ -1,0 +1,214 @@
+//! The shop: which processes there are, with which arguments, and where they listen.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::child::{ChildSpec, StartError};
+use super::keeper::{Keeper, Kill};
+use crate::service::Service;
+use crate::settings::ShopSettings;
+
+/// The embedded broker's name among the processes.
+pub const BROKER: &str = "broker";
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct ShopPlan {
+    pub settings: ShopSettings,
+    /// A Kafka that is there already, `HOST:PORT`; without one the embedded broker is started.
+    pub kafka: Option<String>,
+    /// The ports of the specification instead of any free ones.
+    pub known_ports: bool,
+    pub log_folder: PathBuf,
+    pub seed: u64,
+}
+
+/// Where the shop is reached.
+#[derive(Debug, Clone, Serialize)]
+pub struct Endpoints {
+    /// `HOST:PORT`.
+    pub kafka: String,
+    /// Base URLs; `None` in a phase without services.
+    pub order: Option<String>,
+    pub inventory: Option<String>,
+    pub status: Option<String>,
+    pub gateway: Option<String>,
+}
+
+/// Running processes. They end when this is dropped, and in order when it is stopped.
+#[derive(Debug)]
+pub struct Shop {
+    keepers: Vec<Keeper>,
+    pub endpoints: Endpoints,
+}
+
+impl Shop {
+    /// Starts everything and returns when every process does its work: the broker and the gateway
+    /// first, since the others must know their addresses, then the six services side by side.
+    ///
+    /// # Errors
+    /// A process does not start. The others are ended.
+    pub async fn open(
+        plan: &ShopPlan,
+        notices: mpsc::UnboundedSender<String>,
+    ) -> Result<Self, StartError> {
+        let specs = Specs::new(plan)?;
+        let keep = |spec| Keeper::start(spec, notices.clone());
+        let mut first = Vec::new();
+        if plan.kafka.is_none() {
+            first.push(specs.broker());
+        }
+        if plan.settings.services {
+            first.push(specs.gateway());
+        }
+        let mut keepers = try_join_all(first.into_iter().map(keep)).await?;
+        let address = |keepers: &[Keeper], name: &str| {
+            let found = keepers.iter().find(|keeper| keeper.name == name);
+            found.map(|keeper| keeper.address.to_string())
+        };
+        let kafka = plan.kafka.clone().or_else(|| address(&keepers, BROKER)).unwrap_or_default();
+        if let Some(gateway) = address(&keepers, Service::Gateway.name()) {
+            let workers = specs.services(&kafka, &format!("http://{gateway}"));
+            keepers.extend(try_join_all(workers.into_iter().map(keep)).await?);
+        }
+        let url = |service: Service| {
+            address(&keepers, service.name()).map(|address| format!("http://{address}"))
+        };
+        let endpoints = Endpoints {
+            kafka,
+            order: url(Service::Order),
+            inventory: url(Service::Inventory),
+            status: url(Service::Status),
+            gateway: url(Service::Gateway),
+        };
+        Ok(Self { keepers, endpoints })
+    }
+
+    /// Names and ids of the processes that are alive.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let alive = |keeper: &Keeper| keeper.pid().map(|pid| (keeper.name.clone(), pid));
+        self.keepers.iter().filter_map(alive).collect()
+    }
+
+    /// Names and addresses, in the order of their start.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, std::net::SocketAddr)> {
+        self.keepers.iter().map(|keeper| (keeper.name.as_str(), keeper.address))
+    }
+
+    /// How often any process ended without being asked to, chaos included.
+    #[must_use]
+    pub fn deaths(&self) -> u32 {
+        self.keepers.iter().map(Keeper::deaths).sum()
+    }
+
+    /// SIGKILL to one service; its successor is on its way when this returns. `None` when it is not
+    /// there to be killed.
+    pub async fn kill(&self, victim: Service) -> Option<Kill> {
+        let keeper = self.keepers.iter().find(|keeper| keeper.name == victim.name())?;
+        keeper.kill().await
+    }
+
+    /// Ends the services side by side, then what they need.
+    pub async fn stop(self) {
+        let is_basis = |keeper: &Keeper| [BROKER, Service::Gateway.name()].contains(&&*keeper.name);
+        let (basis, services): (Vec<_>, Vec<_>) = self.keepers.into_iter().partition(is_basis);
+        futures_util::future::join_all(services.into_iter().map(Keeper::stop)).await;
+        futures_util::future::join_all(basis.into_iter().map(Keeper::stop)).await;
+    }
+}
+
+/// Writes the command lines.
+struct Specs<'a> {
+    plan: &'a ShopPlan,
+    program: PathBuf,
+}
+
+impl<'a> Specs<'a> {
+    fn new(plan: &'a ShopPlan) -> Result<Self, StartError> {
+        let program = std::env::current_exe()
+            .map_err(|source| StartError::Spawn { name: "a child".into(), source })?;
+        Ok(Self { plan, program })
+    }
+
+    fn broker(&self) -> ChildSpec {
+        let partitions = self.plan.settings.partitions.to_string();
+        ChildSpec {
+            name: BROKER.into(),
+            program: self.program.clone(),
+            arguments: words(&["broker", "--partitions", &partitions, "--exit-with-parent"]),
+            port: if self.plan.known_ports { contract::process::port::BROKER } else { 0 },
+            port_flag: "--listen",
+            port_prefix: "127.0.0.1:",
+            log_folder: self.plan.log_folder.clone(),
+        }
+    }
+
+    fn service(&self, service: Service, more: &[&str]) -> ChildSpec {
+        let mut arguments =
+            words(&["service", service.name(), "--host", "127.0.0.1", "--exit-with-parent"]);
+        arguments.extend(words(more));
+        ChildSpec {
+            name: service.name().into(),
+            program: self.program.clone(),
+            arguments,
+            port: if self.plan.known_ports { service.known_port() } else { 0 },
+            port_flag: "--port",
+            port_prefix: "",
+            log_folder: self.plan.log_folder.clone(),
+        }
+    }
+
+    fn gateway(&self) -> ChildSpec {
+        let settings = &self.plan.settings;
+        let millis = |time: std::time::Duration| (time.as_secs_f64() * 1_000.0).to_string();
+        self.service(
+            Service::Gateway,
+            &[
+                "--decline-rate",
+                &settings.decline_rate.to_string(),
+                "--error-rate",
+                &settings.error_rate.to_string(),
+                "--latency-median-ms",
+                &millis(settings.gateway_latency_median),
+                "--latency-p99-ms",
+                &millis(settings.gateway_latency_p99),
+                "--seed",
+                &self.plan.seed.to_string(),
+            ],
+        )
+    }
+
+    fn services(&self, kafka: &str, gateway: &str) -> Vec<ChildSpec> {
+        let settings = &self.plan.settings;
+        let partitions = settings.partitions.to_string();
+        let pieces = settings.stock.iter().map(|(product, pieces)| format!("{product}={pieces}"));
+        let stock = pieces.collect::<Vec<_>>().join(",");
+        let on_kafka = |service, more: &[&str]| {
+            let mut all = vec!["--kafka", kafka, "--partitions", &partitions, "--instance", "1"];
+            all.extend(more);
+            self.service(service, &all)
+        };
+        let status_limit = settings.status_limit.to_string();
+        let sockets = settings.sockets_per_address.to_string();
+        vec![
+            on_kafka(Service::Order, &["--order-limit", &settings.order_limit.to_string()]),
+            on_kafka(Service::Inventory, &["--stock", &stock]),
+            on_kafka(Service::Payment, &["--gateway", gateway]),
+            on_kafka(Service::Notification, &[]),
+            on_kafka(Service::Shipping, &[]),
+            on_kafka(
+                Service::Status,
+                &["--status-limit", &status_limit, "--sockets-per-address", &sockets],
+            ),
+        ]
+    }
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}

@@ -16,6 +16,9 @@ struct Arguments {
     /// Seconds of the run to play before standing still
     #[arg(long, default_value_t = faces_run::TOTAL_S)]
     seconds: u64,
+    /// The second of the run to begin with
+    #[arg(long, default_value_t = 0)]
+    from: u64,
     /// Seconds played in one second
     #[arg(long, default_value_t = 1)]
     speed: u32,
@@ -27,7 +30,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut run = faces_run::Run::new();
+    let mut run = faces_run::Run::at(arguments.from);
     let (updates, receiver) = watch::channel(Arc::new(run.dashboard()));
     let (actions, mut asked) = mpsc::channel(4);
     let screen = async {
@@ -38,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let play = async {
-        for _ in 0..arguments.seconds {
+        for _ in arguments.from..arguments.seconds {
             tokio::time::sleep(Duration::from_secs(1) / arguments.speed.max(1)).await;
             run.step();
             let dashboard = run.dashboard();

@@ -44,10 +44,9 @@ pub async fn run(
             biased;
             Some(event) = keys.events.recv() => {
                 is_stale = true;
-                match handle(&event, &mut overlay) {
+                if let Some(action) = handle(&event, &mut overlay) {
                     // A harness that has stopped listening is ending anyway.
-                    Some(action) => drop(actions.try_send(action)),
-                    None => {}
+                    let _ = actions.try_send(action);
                 }
             }
             changed = updates.changed() => {

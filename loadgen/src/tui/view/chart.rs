@@ -10,6 +10,9 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType};
 use crate::report::figures;
 use crate::tui::state::Points;
 
+/// Where an axis ends that has nothing to show yet.
+const EMPTY_TOP: f64 = 10.0;
+
 /// One line of a chart.
 pub(super) struct Curve<'a> {
     pub points: &'a Points,
@@ -65,7 +68,7 @@ fn time(horizon_s: f64) -> Scale {
 
 /// From zero to a round number above `highest`.
 pub(super) fn linear(highest: f64, shown: fn(f64) -> String) -> Scale {
-    let top = round_up(highest.max(1.0));
+    let top = if highest > 0.0 { round_up(highest) } else { EMPTY_TOP };
     Scale { bounds: [0.0, top], labels: vec![shown(0.0), shown(top / 2.0), shown(top)] }
 }
 
@@ -101,7 +104,7 @@ mod tests {
     #[test]
     fn axes_end_on_round_numbers() {
         assert_eq!(linear(1003.0, figures::count).labels, ["0", "600", "1,200"]);
-        assert_eq!(linear(0.0, figures::count).bounds[1], 1.2);
+        assert_eq!(linear(0.0, figures::count).labels, ["0", "5", "10"]);
         let log = decades(0.8, 140.0, 9);
         assert_eq!(log.bounds, [-1.0, 3.0]);
         assert_eq!(log.labels, ["100 µs", "1 ms", "10 ms", "100 ms", "1 s"]);

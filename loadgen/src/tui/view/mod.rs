@@ -24,6 +24,8 @@ use super::{Action, Dashboard};
 const FULL: (u16, u16) = (100, 32);
 /// From this size on, the panels that matter most have one; below, there is only text.
 const COMPACT: (u16, u16) = (66, 18);
+/// The pipeline's frame and five stages, and a chart of sockets beside it.
+const MIDDLE: u16 = 7;
 /// The lists at the bottom: a frame and four lines.
 const BOTTOM: u16 = 6;
 /// Frame, table head and the row of totals of the processes.
@@ -87,7 +89,7 @@ fn full(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [top, charts, middle, tables, bottom, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Fill(1),
-        Constraint::Length(8),
+        Constraint::Length(rows(scene.state.stages.len(), 2).max(MIDDLE)),
         Constraint::Length(lists),
         Constraint::Length(BOTTOM),
         Constraint::Length(1),
@@ -116,7 +118,7 @@ fn compact(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [top, charts, middle, tables, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Fill(5),
-        Constraint::Length(if area.height < 22 { 0 } else { 6 }),
+        Constraint::Length(if area.height < 22 { 0 } else { MIDDLE }),
         Constraint::Fill(5),
         Constraint::Length(1),
     ])

@@ -22,7 +22,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         title.push(Span::styled(format!("{}/s", figures::count(now.round())), style));
     }
     if let Some(target) = rate.target_now {
-        title.push(Span::styled(format!(" of {}/s", figures::count(target)), theme.dim()));
+        let of = if rate.now.is_some() { " of" } else { "target" };
+        title.push(Span::styled(format!("{of} {}/s", figures::count(target)), theme.dim()));
     }
     let highest = rate.achieved.iter().chain(&rate.target).map(|point| point.1).fold(0.0, f64::max);
     let curves = [

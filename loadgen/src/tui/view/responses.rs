@@ -17,7 +17,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         Span::styled(format!("{count} errors"), theme.bad())
     };
     let errors = state.errors.iter().map(|(what, count)| line(what, *count, theme.bad()));
-    let statuses = state.statuses.iter().map(|(status, count)| {
+    // A status that came only as an error has been listed.
+    let is_listed = |status: &str, count: u64| {
+        let what = format!("HTTP {status}");
+        state.errors.iter().any(|(listed, errors)| *listed == what && *errors == count)
+    };
+    let others = state.statuses.iter().filter(|(status, count)| !is_listed(status, *count));
+    let statuses = others.map(|(status, count)| {
         let is_good = status.starts_with(['1', '2', '3']);
         let style = if is_good { theme.good() } else { theme.warn() };
         line(&format!("HTTP {status}"), *count, style)

@@ -9,6 +9,9 @@ use super::{Scene, header};
 use crate::report::figures;
 use crate::tui::state::{Standing, standing};
 
+/// From this width on, labels are written out.
+const ROOMY: u16 = 36;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let [top, body, foot] = Layout::vertical([
         Constraint::Length(2),
@@ -17,11 +20,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     ])
     .areas(area);
     header::draw(frame, top, scene);
-    frame.render_widget(Paragraph::new(lines(scene)), body);
+    frame.render_widget(Paragraph::new(lines(scene, body.width)), body);
     header::foot(frame, foot, scene);
 }
 
-fn lines(scene: Scene<'_>) -> Vec<Line<'static>> {
+fn lines(scene: Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let Scene { dashboard, state, theme, .. } = scene;
     let mut lines = Vec::new();
     for verdict in &dashboard.thresholds {
@@ -31,8 +34,11 @@ fn lines(scene: Scene<'_>) -> Vec<Line<'static>> {
             lines.push(Line::from(vec![theme.standing(Standing::Crossed), Span::raw(text)]));
         }
     }
+    let label_width = if width < ROOMY { 9 } else { 15 };
     let row = |label: &str, value: String| {
-        Line::from(vec![Span::styled(format!(" {label:9}"), theme.dim()), Span::raw(value)])
+        let label: String = label.chars().take(label_width).collect();
+        let label = Span::styled(format!(" {label:label_width$} "), theme.dim());
+        Line::from(vec![label, Span::raw(value)])
     };
     if let Some(now) = state.rate.now {
         let target = state
@@ -41,15 +47,15 @@ fn lines(scene: Scene<'_>) -> Vec<Line<'static>> {
             .map_or(String::new(), |rate| format!(" of {}/s", figures::count(rate)));
         lines.push(row("rate", format!("{}/s{target}", figures::count(now.round()))));
     }
-    if let Some([p50, p95, p99]) = state.latency.now.map(|now| now.map(figures::milliseconds)) {
-        lines.push(row(&state.latency.subject, format!("p50 {p50} p95 {p95} p99 {p99}")));
+    if let Some([_, p95, p99]) = state.latency.now.map(|now| now.map(figures::milliseconds)) {
+        lines.push(row(&state.latency.subject, format!("p95 {p95} p99 {p99}")));
     }
     if let Some(open) = state.sockets.now {
         lines.push(row("sockets", format!("{} open", figures::count(open))));
     }
     for stage in &state.stages {
         let (p50, p95) = (figures::milliseconds(stage.p50_ms), figures::milliseconds(stage.p95_ms));
-        lines.push(row(stage.label, format!(" p50 {p50} p95 {p95}")));
+        lines.push(row(stage.label, format!("p50 {p50} p95 {p95}")));
     }
     for (what, count) in &state.errors {
         lines.push(row("error", format!("{count} {what}")));

@@ -27,7 +27,6 @@ impl From<IpAddr> for Client {
             // `::/32` is reserved, so that no IPv6 client has the number of an IPv4 one.
             IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
             // The upper half: every subscriber has a whole /64.
-            #[expect(clippy::cast_possible_truncation, reason = "shifted to 64 bits just here")]
             IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
         }
     }

@@ -24,6 +24,7 @@ pub(super) async fn follow(
             Followed::Records(records) => fold(desk, &records),
             Followed::Connected(connected) => health.set_kafka_connected(connected),
             Followed::CaughtUp => {
+                tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
                 health.set_ready();
                 print_ready(NAME, address)?;
             }

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 const ARGUMENTS: &str = "EDGE_TEST_SERVICE";
 
 /// Longest time that anything awaited here may take.
-pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct CommandLine {
@@ -40,9 +40,9 @@ fn service_process() {
 }
 
 /// A running service. Killed when dropped.
-pub(super) struct Service {
+pub(crate) struct Service {
     child: Child,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -58,7 +58,7 @@ fn command(arguments: &[&str]) -> Command {
 
 impl Service {
     /// Starts a service and waits until it is ready.
-    pub(super) async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = async {
@@ -76,13 +76,13 @@ impl Service {
     }
 
     /// Starts a service on a free port, reading and writing the log at `kafka`.
-    pub(super) async fn on(kafka: SocketAddr, arguments: &[&str]) -> Self {
+    pub(crate) async fn on(kafka: SocketAddr, arguments: &[&str]) -> Self {
         let kafka = kafka.to_string();
         Self::start(&[arguments, &["--kafka", &kafka, "--port", "0"]].concat()).await
     }
 
     /// Starts a service that cannot become ready yet; returns as soon as it accepts connections.
-    pub(super) async fn starting(arguments: &[&str]) -> Self {
+    pub(crate) async fn starting(arguments: &[&str]) -> Self {
         // Free a moment ago, and nobody else asks for a port by its number.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
@@ -98,7 +98,7 @@ impl Service {
 
     /// Bytes of memory that it has written to and holds.
     #[cfg(target_os = "linux")]
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         let path = format!("/proc/{}/smaps_rollup", self.child.id().unwrap());
         let rollup = std::fs::read_to_string(path).unwrap();
         let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// Starts a service that has to fail at its start; returns what it says, and how it ends.
-    pub(super) async fn fail(arguments: &[&str]) -> (String, ExitStatus) {
+    pub(crate) async fn fail(arguments: &[&str]) -> (String, ExitStatus) {
         let child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.unwrap();
         let output = output.unwrap();
@@ -120,21 +120,21 @@ impl Service {
     }
 
     /// Asks it to stop.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
 
     /// Ends it at once.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
     /// Closes its standard input, as a parent that dies does.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.child.stdin = None;
     }
 
-    pub(super) async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("ends in time").unwrap()
     }
 }

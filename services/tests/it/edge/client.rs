@@ -20,9 +20,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::child::DEADLINE;
 
 /// Where most tests come from.
-pub(super) const HERE: &str = "127.0.0.1";
+pub(crate) const HERE: &str = "127.0.0.1";
 
-pub(super) async fn connect_from(source: &str, address: SocketAddr) -> TcpStream {
+pub(crate) async fn connect_from(source: &str, address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
     tokio::time::timeout(DEADLINE, socket.connect(address)).await.unwrap().unwrap()
@@ -30,27 +30,27 @@ pub(super) async fn connect_from(source: &str, address: SocketAddr) -> TcpStream
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub(super) fn json<T: DeserializeOwned>(&self) -> T {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> T {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    pub(super) fn number(&self, name: &str) -> u64 {
+    pub(crate) fn number(&self, name: &str) -> u64 {
         self.header(name).unwrap_or_else(|| panic!("no {name}: {self:?}")).parse().unwrap()
     }
 
     /// The specification's error body, after the checks that hold for each.
-    pub(super) fn error(&self, status: u16) -> ErrorResponse {
+    pub(crate) fn error(&self, status: u16) -> ErrorResponse {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"));
         let error: ErrorResponse = self.json();
@@ -60,7 +60,7 @@ impl Answer {
 }
 
 /// Sends one request over a connection of its own.
-pub(super) async fn send_from(
+pub(crate) async fn send_from(
     source: &str,
     address: SocketAddr,
     request: Request<Full<Bytes>>,
@@ -79,11 +79,11 @@ pub(super) async fn send_from(
     tokio::time::timeout(DEADLINE, exchange).await.expect("answered in time")
 }
 
-pub(super) fn get(path: &str) -> Request<Full<Bytes>> {
+pub(crate) fn get(path: &str) -> Request<Full<Bytes>> {
     Request::get(path).header("host", "shop").body(Full::default()).unwrap()
 }
 
-pub(super) fn post(
+pub(crate) fn post(
     path: &str,
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
@@ -95,27 +95,27 @@ pub(super) fn post(
     request.body(Full::new(body.into())).unwrap()
 }
 
-pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
-pub(super) async fn read(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn read(address: SocketAddr, path: &str) -> Answer {
     send_from(HERE, address, get(path)).await
 }
 
 /// A WebSocket.
-pub(super) struct Socket(pub(super) WebSocketStream<TcpStream>);
+pub(crate) struct Socket(pub(super) WebSocketStream<TcpStream>);
 
 /// Why a handshake failed.
-pub(super) type Refusal = Answer;
+pub(crate) type Refusal = Answer;
 
-pub(super) fn handshake(address: SocketAddr, id: &str) -> Handshake {
+pub(crate) fn handshake(address: SocketAddr, id: &str) -> Handshake {
     format!("ws://{address}/ws/{id}").into_client_request().unwrap()
 }
 
-pub(super) async fn open(source: &str, address: SocketAddr, id: &str) -> Result<Socket, Refusal> {
+pub(crate) async fn open(source: &str, address: SocketAddr, id: &str) -> Result<Socket, Refusal> {
     open_with(connect_from(source, address).await, handshake(address, id)).await
 }
 
-pub(super) async fn open_with(stream: TcpStream, request: Handshake) -> Result<Socket, Refusal> {
+pub(crate) async fn open_with(stream: TcpStream, request: Handshake) -> Result<Socket, Refusal> {
     let opened = tokio::time::timeout(DEADLINE, client_async(request, stream)).await.unwrap();
     match opened {
         Ok((socket, _)) => Ok(Socket(socket)),
@@ -129,18 +129,18 @@ pub(super) async fn open_with(stream: TcpStream, request: Handshake) -> Result<S
 }
 
 impl Socket {
-    pub(super) async fn send(&mut self, message: Message) {
+    pub(crate) async fn send(&mut self, message: Message) {
         self.0.send(message).await.unwrap();
     }
 
     /// The next message; `None` when the connection is gone.
-    pub(super) async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(DEADLINE, self.0.next()).await.expect("a message in time");
         next.and_then(Result::ok)
     }
 
     /// The next text, as JSON of a given shape.
-    pub(super) async fn text<T: DeserializeOwned>(&mut self) -> Envelope<T> {
+    pub(crate) async fn text<T: DeserializeOwned>(&mut self) -> Envelope<T> {
         loop {
             match self.next().await.expect("a message and no end") {
                 Message::Text(text) => {
@@ -154,7 +154,7 @@ impl Socket {
     }
 
     /// The order in the next `order_update`.
-    pub(super) async fn update(&mut self) -> Order {
+    pub(crate) async fn update(&mut self) -> Order {
         let update: Envelope<Order> = self.text().await;
         assert_eq!(update.message_type, MessageType::OrderUpdate);
         let order = update.data.unwrap();
@@ -163,14 +163,14 @@ impl Socket {
     }
 
     /// The code of the next `error`.
-    pub(super) async fn error(&mut self) -> (String, Option<String>) {
+    pub(crate) async fn error(&mut self) -> (String, Option<String>) {
         let error: Envelope<ErrorData> = self.text().await;
         assert_eq!(error.message_type, MessageType::Error);
         (error.data.unwrap().code, error.order_id)
     }
 
     /// The code with which the other end closes, whatever comes before.
-    pub(super) async fn close_code(&mut self) -> u16 {
+    pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
             match self.next().await.expect("a close frame before the end") {
                 Message::Close(frame) => return frame.expect("a code").code.into(),
@@ -179,13 +179,13 @@ impl Socket {
         }
     }
 
-    pub(super) async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.0.close(None).await.unwrap();
         while self.next().await.is_some() {}
     }
 }
 
 /// The types of an order's events, in their order.
-pub(super) fn history(order: &Order) -> Vec<&str> {
+pub(crate) fn history(order: &Order) -> Vec<&str> {
     order.events.iter().map(|event| event.event_type.as_str()).collect()
 }

@@ -1,13 +1,13 @@
 //! The services' edge, over real sockets: the services run as processes of their own.
 
-mod child;
-mod client;
+pub(crate) mod child;
+pub(crate) mod client;
 mod errors;
 mod gateway;
 mod idempotency;
 mod limits;
 #[cfg(target_os = "linux")]
 mod memory;
-mod records;
+pub(crate) mod records;
 mod sockets;
 mod sockets_bounds;

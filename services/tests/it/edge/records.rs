@@ -13,30 +13,30 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 
 /// The log, past every service.
-pub(super) struct Topics(Client);
+pub(crate) struct Topics(Client);
 
 /// The time of every event written here.
-pub(super) fn at() -> Timestamp {
+pub(crate) fn at() -> Timestamp {
     Timestamp::from_timestamp_millis(1_750_000_000_123).unwrap()
 }
 
 impl Topics {
-    pub(super) async fn at(kafka: SocketAddr) -> Self {
+    pub(crate) async fn at(kafka: SocketAddr) -> Self {
         Self(ClientBuilder::new(vec![kafka.to_string()]).build().await.unwrap())
     }
 
-    pub(super) async fn write(&self, event: &Event) {
+    pub(crate) async fn write(&self, event: &Event) {
         self.write_value(event, event.encode()).await;
     }
 
     /// Writes an event with a value of its own, for values that this version would not write.
-    pub(super) async fn write_value(&self, event: &Event, value: Vec<u8>) {
+    pub(crate) async fn write_value(&self, event: &Event, value: Vec<u8>) {
         let (topic, partition, record) = record(event, value);
         self.produce(topic, partition, vec![record]).await;
     }
 
     /// Writes many events, each partition's together.
-    pub(super) async fn write_all(&self, events: impl Iterator<Item = Event>) {
+    pub(crate) async fn write_all(&self, events: impl Iterator<Item = Event>) {
         let mut batches: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for event in events {
             let (topic, partition, record) = record(&event, event.encode());
@@ -55,7 +55,7 @@ impl Topics {
     }
 
     /// How many records of `orders` belong to one order.
-    pub(super) async fn records_of(&self, order_id: OrderId) -> usize {
+    pub(crate) async fn records_of(&self, order_id: OrderId) -> usize {
         let partition = partition_for_key(order_id.to_string().as_bytes(), DEFAULT_PARTITIONS);
         let topic = Topic::Orders.name();
         let client = self.0.partition_client(topic, partition, UnknownTopicHandling::Retry);
@@ -97,7 +97,7 @@ fn record(event: &Event, value: Vec<u8>) -> (Topic, i32, Record) {
 }
 
 /// A saga that ends well.
-pub(super) const SAGA: [EventType; 5] = [
+pub(crate) const SAGA: [EventType; 5] = [
     EventType::OrderCreated,
     EventType::InventoryConfirmed,
     EventType::PaymentCompleted,
@@ -106,7 +106,7 @@ pub(super) const SAGA: [EventType; 5] = [
 ];
 
 /// An event of an order of three pieces of product-2.
-pub(super) fn event(order_id: OrderId, event_type: EventType) -> Event {
+pub(crate) fn event(order_id: OrderId, event_type: EventType) -> Event {
     let (product_id, quantity) = (ProductId::Product2, 3);
     match event_type.step() {
         Step::Created => Event::Order(OrderCreated {

@@ -21,7 +21,7 @@ pub(crate) fn encode<T: Counter>(
 }
 
 /// The reverse of [`encode`]; the error says in words what is wrong.
-pub(crate) fn decode(text: &str) -> Result<Histogram<u64>, String> {
+pub(crate) fn decode<T: Counter>(text: &str) -> Result<Histogram<T>, String> {
     let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
     Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())
 }

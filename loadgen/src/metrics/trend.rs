@@ -95,14 +95,19 @@ impl TrendTotal {
         if delta.count == 0 {
             return Ok(Self::default());
         }
-        let mut histogram = super::encoding::decode(&delta.histogram)?;
-        if histogram.len() != delta.count {
-            return Err(format!("{} samples announced, {} sent", delta.count, histogram.len()));
+        let decoded: Histogram<u32> = super::encoding::decode(&delta.histogram)?;
+        if decoded.len() != delta.count {
+            return Err(format!("{} samples announced, {} sent", delta.count, decoded.len()));
         }
-        if histogram.sigfig() != TREND_DIGITS {
-            return Err(format!("{} significant digits instead of 3", histogram.sigfig()));
-        }
+        // A shard's histogram reaches to an hour; most values do not, and what is kept and copied
+        // here every second should be no larger than its values.
+        let highest = decoded.max().max(2);
+        let mut histogram =
+            Histogram::new_with_max(highest, TREND_DIGITS).map_err(|error| error.to_string())?;
         histogram.auto(true);
+        for step in decoded.iter_recorded() {
+            histogram.saturating_record_n(step.value_iterated_to(), step.count_at_value().into());
+        }
         let TrendDelta { count, sum_us, min_us, max_us, .. } = *delta;
         Ok(Self { histogram, count, sum_us, min_us, max_us })
     }

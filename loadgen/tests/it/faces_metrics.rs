@@ -165,7 +165,7 @@ fn memory_is_bounded_and_nothing_is_lost_however_long_a_run() {
     let trend = registry.trend("http_req_duration", &[("name", "order")]);
     let reqs = registry.counter("http_reqs", &[]);
     let mut state = LoadState::new();
-    let seconds = 3 * 3600;
+    let seconds = 4000;
     for second in 1..=seconds {
         registry.observe(trend, Duration::from_millis(1 + second % 50));
         registry.add(reqs, 10);
@@ -173,7 +173,7 @@ fn memory_is_bounded_and_nothing_is_lost_however_long_a_run() {
         state.merge(0, &snapshot).expect("sound");
     }
     let windows = state.windows();
-    assert!(windows.len() < 900 + 1000, "{}", windows.len());
+    assert!(windows.len() < 900 + 400, "{}", windows.len());
     assert!(windows.iter().is_sorted_by_key(|window| window.start_ms));
     let counted: u64 = windows
         .iter()

@@ -91,7 +91,7 @@ pub(crate) fn pipeline(load: &LoadState) -> Vec<(&'static str, &'static str, Tre
 /// What went wrong, most frequent first: `(what, how often)`.
 pub(crate) fn errors(load: &LoadState) -> Vec<(String, u64)> {
     let mut errors = Vec::new();
-    for status in load.tag_values(names::HTTP_REQS, "status") {
+    for (status, _) in statuses(load) {
         // Informational to redirection (and the 404 that a flow expects) are no errors; what a
         // flow did not expect is tagged so.
         let unexpected = [("status", status.as_str()), ("expected_response", "false")];
@@ -102,13 +102,18 @@ pub(crate) fn errors(load: &LoadState) -> Vec<(String, u64)> {
         (names::WS_ERRORS, "WebSocket"),
         (names::KAFKA_ERRORS, "Kafka"),
     ] {
+        let mut named = 0;
         for error in load.tag_values(metric, "error") {
-            errors.push((format!("{what} {error}"), load.count(metric, &[("error", &error)])));
+            let count = load.count(metric, &[("error", &error)]);
+            named += count;
+            errors.push((format!("{what} {error}"), count));
+        }
+        if metric != names::HTTP_REQS {
+            errors.push((format!("{what} errors"), load.count(metric, &[]) - named));
         }
     }
     for (metric, what) in [
         (names::DROPPED_ITERATIONS, "dropped iterations"),
-        (names::ORDERS_UNKNOWN, "orders without an answer"),
         (names::KAFKA_MESSAGES_LOST, "Kafka messages lost"),
         (names::KAFKA_MESSAGES_DUPLICATED, "Kafka messages doubled"),
     ] {
@@ -119,11 +124,44 @@ pub(crate) fn errors(load: &LoadState) -> Vec<(String, u64)> {
     errors
 }
 
-/// How often each HTTP status came: `(status, how often)`.
+/// How often each HTTP status came: `(status, how often)`. Requests without an answer carry the
+/// status 0, and are counted as errors by their kind.
 pub(crate) fn statuses(load: &LoadState) -> Vec<(String, u64)> {
     let count = |status: String| {
         let count = load.count(names::HTTP_REQS, &[("status", &status)]);
         (status, count)
     };
-    load.tag_values(names::HTTP_REQS, "status").into_iter().map(count).collect()
+    let mut statuses = load.tag_values(names::HTTP_REQS, "status");
+    statuses.retain(|status| status != "0");
+    statuses.into_iter().map(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metrics::Registry;
+
+    #[test]
+    fn a_request_without_an_answer_is_one_error_and_no_status() {
+        let registry = Registry::new();
+        let unexpected = ("expected_response", "false");
+        for (tags, count) in [
+            (vec![("status", "201"), ("expected_response", "true")], 90),
+            (vec![("status", "503"), unexpected], 3),
+            (vec![("status", "0"), unexpected, ("error", "timeout")], 2),
+        ] {
+            registry.add(registry.counter(names::HTTP_REQS, &tags), count);
+        }
+        registry.add(registry.counter(names::KAFKA_ERRORS, &[]), 1);
+        let mut load = LoadState::new();
+        load.merge(0, &registry.snapshot(Duration::from_secs(1))).expect("a sound snapshot");
+        let owned = |pairs: &[(&str, u64)]| {
+            pairs.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect::<Vec<_>>()
+        };
+        let expected = owned(&[("HTTP 503", 3), ("HTTP timeout", 2), ("Kafka errors", 1)]);
+        assert_eq!(errors(&load), expected);
+        assert_eq!(statuses(&load), owned(&[("201", 90), ("503", 3)]));
+    }
 }

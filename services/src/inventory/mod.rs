@@ -76,7 +76,9 @@ impl Domain for Inventory {
 
     fn fold(&mut self, record: &Received) {
         if let Some(order) = domain::fold(&self.ledger, &record.event) {
-            warn!(%order, "the log overruled a decision: it is undone");
+            let (topic, partition) = (record.topic.name(), record.partition);
+            let offset = record.offset;
+            warn!(%order, topic, partition, offset, "the log overruled a decision: it is undone");
         }
         self.view.touch(record.event.product_id(), record.timestamp);
     }

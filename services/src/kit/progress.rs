@@ -9,20 +9,18 @@ pub(crate) struct Progress {
     next_offset: i64,
     /// Begun and not yet committable, ascending; whether each is finished.
     begun: VecDeque<(i64, bool)>,
-    in_flight: usize,
 }
 
 impl Progress {
     /// Starts at `next_offset`, the committed one.
     pub(crate) const fn new(next_offset: i64) -> Self {
-        Self { next_offset, begun: VecDeque::new(), in_flight: 0 }
+        Self { next_offset, begun: VecDeque::new() }
     }
 
     /// Work on the record at `offset` begins. Offsets ascend.
     pub(crate) fn begin(&mut self, offset: i64) {
         self.begun.push_back((offset, false));
         self.next_offset = offset + 1;
-        self.in_flight += 1;
     }
 
     /// All records below `next_offset` have been seen: those that were not begun need no work.
@@ -38,7 +36,6 @@ impl Progress {
         if std::mem::replace(&mut self.begun[index].1, true) {
             return false;
         }
-        self.in_flight -= 1;
         while self.begun.front().is_some_and(|(_, finished)| *finished) {
             self.begun.pop_front();
         }
@@ -48,10 +45,6 @@ impl Progress {
     /// The offset to commit: everything before it is done.
     pub(crate) fn committable(&self) -> i64 {
         self.begun.front().map_or(self.next_offset, |(offset, _)| *offset)
-    }
-
-    pub(crate) const fn in_flight(&self) -> usize {
-        self.in_flight
     }
 }
 
@@ -74,7 +67,7 @@ mod tests {
         assert_eq!(progress.committable(), 13);
         assert!(progress.finish(13));
         progress.pass(20);
-        assert_eq!((progress.committable(), progress.in_flight()), (20, 0));
+        assert_eq!(progress.committable(), 20);
     }
 
     proptest! {
@@ -97,7 +90,6 @@ mod tests {
                 }
                 let expected = unfinished.first().copied().unwrap_or(next);
                 prop_assert_eq!(progress.committable(), expected);
-                prop_assert_eq!(progress.in_flight(), unfinished.len());
             }
         }
     }

@@ -70,7 +70,7 @@ pub(crate) trait Domain: Send {
     fn reset(&mut self);
     /// Takes in a record that is history: of the service's own topic, or before the committed offset.
     fn fold(&mut self, record: &Received);
-    /// All history is in.
+    /// All history is in, and all that stood in the inputs at the start is decided.
     fn caught_up(&mut self) {}
     /// Takes in a record of an input, and decides.
     fn decide(&mut self, record: &Received, now: Timestamp) -> Decision;

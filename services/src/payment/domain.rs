@@ -127,6 +127,6 @@ mod tests {
     fn the_amount_is_price_times_quantity() {
         let confirmed = inventory("a", EventType::InventoryConfirmed);
         let Event::Payment(paid) = settle(&confirmed, Settled::Paid) else { panic!("no payment") };
-        assert_eq!(paid.amount, Cents(299_97));
+        assert_eq!(paid.amount, Cents(29_997));
     }
 }

@@ -1,3 +1,6 @@
 //! Integration tests of the services, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod edge;
+mod pipeline;

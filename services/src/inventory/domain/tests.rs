@@ -129,7 +129,9 @@ proptest! {
             .flat_map(|(number, (path, quantity))| story(number, *path, *quantity))
             .collect();
         let (straight, mixed) = (ledger(5_000), ledger(5_000));
-        events.iter().for_each(|event| drop(fold(&straight, event)));
+        for event in &events {
+            fold(&straight, event);
+        }
 
         let mut shuffled: Vec<&Event> = events.iter().chain(&events).collect();
         let mut state = seed | 1;
@@ -137,7 +139,9 @@ proptest! {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             shuffled.swap(i, usize::try_from(state >> 33).unwrap() % (i + 1));
         }
-        shuffled.into_iter().for_each(|event| drop(fold(&mixed, event)));
+        for event in shuffled {
+            fold(&mixed, event);
+        }
         prop_assert_eq!(levels(&straight), levels(&mixed));
 
         let expect = |wanted: u8| -> i64 {
@@ -164,7 +168,9 @@ proptest! {
         let mut log: Vec<Event> =
             created.iter().take(crash_after).filter_map(|e| decide(&before, e)).collect();
         let after = ledger(200);
-        log.iter().for_each(|event| drop(fold(&after, event)));
+        for event in &log {
+            fold(&after, event);
+        }
         // Nothing was committed: all orders come again.
         log.extend(created.iter().filter_map(|e| decide(&after, e)));
         prop_assert_eq!(log, expected);

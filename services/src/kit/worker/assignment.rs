@@ -113,7 +113,8 @@ impl Assignment {
         }
     }
 
-    /// Waits for the next piece of work and does it. True when the history has just been folded.
+    /// Waits for the next piece of work and does it. True when the history has just been folded, and
+    /// everything decided that stood in the inputs at the start.
     /// May be dropped while it waits.
     pub(super) async fn advance<D: Domain>(
         &mut self,
@@ -148,14 +149,14 @@ impl Assignment {
             }
             Woken::History(Some(Reading::CaughtUp)) => {
                 self.live = Some(self.read_on());
-                return true;
             }
             Woken::Live(Some(Reading::Batch(batch))) => self.receive(batch),
             Woken::History(Some(Reading::Connected(connected)))
             | Woken::Live(Some(Reading::Connected(connected))) => self.connected = connected,
             Woken::History(None) => self.history = None,
             Woken::Live(None) => self.live = None,
-            Woken::Live(Some(Reading::CaughtUp)) => {}
+            // What the batches before this asked for has been decided: they are taken one by one.
+            Woken::Live(Some(Reading::CaughtUp)) => return true,
         }
         false
     }

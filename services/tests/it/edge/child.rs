@@ -108,7 +108,9 @@ impl Service {
 
     /// Starts a service that has to fail at its start; returns what it says, and how it ends.
     pub(crate) async fn fail(arguments: &[&str]) -> (String, ExitStatus) {
-        let child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        // Waiting closes the child's standard input, which would end it in order.
+        let _open = child.stdin.take();
         let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.unwrap();
         let output = output.unwrap();
         (String::from_utf8(output.stderr).unwrap(), output.status)
@@ -135,6 +137,8 @@ impl Service {
     }
 
     pub(crate) async fn ended(&mut self) -> ExitStatus {
+        // Waiting closes the child's standard input, which would end it in order.
+        let _open = self.child.stdin.take();
         tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("ends in time").unwrap()
     }
 }

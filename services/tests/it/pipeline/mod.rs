@@ -1,0 +1,10 @@
+//! The workers behind the log: each a process of its own, on an embedded broker.
+
+mod crashes;
+mod group;
+mod history;
+mod races;
+mod saga;
+mod shop;
+mod start;
+mod unreadable;

@@ -1,0 +1,91 @@
+//! A shop without its edge: broker, gateway and workers.
+
+use std::net::SocketAddr;
+
+use contract::events::EventType;
+use contract::http::InventoryItem;
+use contract::ids::OrderId;
+
+use super::history::{PAUSE, Reader};
+use crate::edge::child::{DEADLINE, Service};
+use crate::edge::client::{HERE, get, send_from};
+use crate::edge::records::{Topics, event};
+
+pub(super) struct Shop {
+    pub(super) broker: sim::Broker,
+    pub(super) gateway: Service,
+    pub(super) topics: Topics,
+    pub(super) reader: Reader,
+}
+
+impl Shop {
+    /// A broker, a gateway that declines so many charges, and no service yet.
+    pub(super) async fn open(decline_rate: &str) -> Self {
+        let broker = sim::Broker::start(sim::Options::default()).unwrap();
+        let gateway = ["gateway", "--decline-rate", decline_rate, "--latency-median-ms", "5"];
+        let gateway = Service::start(&[&gateway[..], &["--port", "0"]].concat()).await;
+        let topics = Topics::at(broker.address()).await;
+        let reader = Reader::at(broker.address()).await;
+        Self { broker, gateway, topics, reader }
+    }
+
+    pub(super) fn kafka(&self) -> SocketAddr {
+        self.broker.address()
+    }
+
+    pub(super) async fn service(&self, arguments: &[&str]) -> Service {
+        Service::on(self.kafka(), arguments).await
+    }
+
+    pub(super) async fn inventory(&self, pieces: u32) -> Service {
+        let stock = format!("product-2={pieces}");
+        self.service(&["inventory", "--stock", &stock]).await
+    }
+
+    pub(super) async fn payment(&self, instance: &str) -> Service {
+        let gateway = format!("http://{}", self.gateway.address);
+        self.service(&["payment", "--gateway", &gateway, "--instance", instance]).await
+    }
+
+    /// What follows a payment.
+    pub(super) async fn delivery(&self) -> [Service; 2] {
+        [self.service(&["shipping"]).await, self.service(&["notification"]).await]
+    }
+
+    /// Places orders of three pieces of product-2, past the order service.
+    pub(super) async fn order(&self, names: impl IntoIterator<Item = String>) -> Vec<OrderId> {
+        let mut orders = Vec::new();
+        for name in names {
+            let order = OrderId::for_idempotency_key(&name);
+            self.topics.write(&event(order, EventType::OrderCreated)).await;
+            orders.push(order);
+        }
+        orders
+    }
+}
+
+/// What the inventory says of product-2.
+pub(super) async fn shelf(inventory: &Service) -> InventoryItem {
+    send_from(HERE, inventory.address, get("/inventory/product-2")).await.json()
+}
+
+/// Looks until the shelf holds so many pieces of product-2 with none reserved: it folds what stands in
+/// the log a moment later.
+pub(super) async fn shelf_settles(inventory: &Service, current_stock: u64) {
+    let settled = async {
+        loop {
+            let item = shelf(inventory).await;
+            if (item.current_stock, item.reserved_stock) == (current_stock, 0) {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(DEADLINE, settled).await.is_err() {
+        panic!("{current_stock} pieces and none reserved: never, but {:?}", shelf(inventory).await);
+    }
+}
+
+pub(super) fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix}-{number}")).collect()
+}

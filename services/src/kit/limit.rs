@@ -94,6 +94,18 @@ impl Buckets {
         self.verdict(None, taken - now)
     }
 
+    /// Gives a token back that was taken for nothing.
+    pub(crate) fn give_back(&mut self, client: Client, now: Duration) -> Verdict {
+        let reset = match self.full_at.get_mut(&client) {
+            Some(full_at) => {
+                *full_at = full_at.saturating_sub(self.interval);
+                full_at.saturating_sub(now)
+            }
+            None => Duration::ZERO,
+        };
+        self.verdict(None, reset)
+    }
+
     fn verdict(&self, wait: Option<Duration>, reset: Duration) -> Verdict {
         let used = reset.as_nanos().div_ceil(self.interval.as_nanos().max(1));
         let used = u32::try_from(used).unwrap_or(u32::MAX);
@@ -175,6 +187,17 @@ mod tests {
         assert_eq!(buckets.take(client(2), seconds(106)).wait, None, "each has its own");
         let rested = buckets.take(client(1), seconds(1000));
         assert_eq!((rested.remaining, rested.reset), (9, seconds(6)));
+    }
+
+    #[test]
+    fn a_token_given_back_can_be_taken_again() {
+        let mut buckets = Buckets::per_minute(1).unwrap();
+        assert_eq!(buckets.take(client(1), seconds(5)).remaining, 0);
+        let full = Verdict { wait: None, limit: 1, remaining: 1, reset: Duration::ZERO };
+        assert_eq!(buckets.give_back(client(1), seconds(5)), full);
+        assert_eq!(buckets.take(client(1), seconds(5)).wait, None);
+        assert_eq!(buckets.take(client(1), seconds(5)).wait, Some(seconds(60)));
+        assert_eq!(buckets.give_back(client(2), seconds(5)), full, "who took none has all");
     }
 
     #[test]

@@ -46,13 +46,17 @@ pub(crate) async fn limited(
     next: Next,
 ) -> Response {
     let Some(buckets) = &limited.buckets else { return next.run(request).await };
-    let client = limited.proxies.client_address(peer.ip(), request.headers());
-    let now = limited.clock.monotonic();
-    let verdict = buckets.lock().unwrap_or_else(PoisonError::into_inner).take(client.into(), now);
+    let buckets = || buckets.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = limited.proxies.client_address(peer.ip(), request.headers()).into();
+    let mut verdict = buckets().take(client, limited.clock.monotonic());
     let mut response = match verdict.wait {
         None => next.run(request).await,
         Some(wait) => refusal(limited.what, verdict.limit, whole_seconds(wait)).into_response(),
     };
+    if response.status().is_server_error() {
+        // The fault is ours: who tries again, as the answer asks for, must not run into the limit.
+        verdict = buckets().give_back(client, limited.clock.monotonic());
+    }
     for (name, value) in headers(verdict) {
         response.headers_mut().insert(name, value);
     }

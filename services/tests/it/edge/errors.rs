@@ -150,6 +150,7 @@ async fn an_order_that_the_log_does_not_confirm_is_answered_503() {
     let request = post("/order", &[JSON, ("idempotency-key", "k")], ORDER);
     let answer = send_from(HERE, order.address, request).await;
     assert!(answer.error(503).details.contains("Idempotency-Key"));
+    assert_eq!(answer.number("x-ratelimit-remaining"), 10, "what failed does not count");
     assert_eq!(answer.header("retry-after"), Some("1"));
 }
 

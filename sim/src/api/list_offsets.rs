@@ -31,18 +31,21 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+/// First version whose response has a leader epoch.
+const LEADER_EPOCH_FROM: i16 = 4;
 /// Timestamp and offset that stand for "none".
 const NONE: i64 = -1;
 
 pub(crate) fn answer(
     core: &mut Core,
-    _: &Call<'_>,
+    call: &Call<'_>,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter();
-        let partitions =
-            partitions.map(|partition| look_up(&core.topics, &topic.name, partition)).collect();
+        let partitions = partitions
+            .map(|partition| look_up(&core.topics, call, &topic.name, partition))
+            .collect();
         ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
@@ -50,6 +53,7 @@ pub(crate) fn answer(
 
 fn look_up(
     topics: &Topics,
+    call: &Call<'_>,
     topic: &str,
     wanted: &ListOffsetsPartition,
 ) -> ListOffsetsPartitionResponse {
@@ -68,7 +72,8 @@ fn look_up(
     };
     match found {
         Ok((offset, timestamp)) => {
-            let epoch = if offset == NONE { -1 } else { LEADER_EPOCH };
+            let known = offset != NONE && call.header.version >= LEADER_EPOCH_FROM;
+            let epoch = if known { LEADER_EPOCH } else { -1 };
             response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
         }
         Err(error) => response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE),

@@ -1,5 +1,10 @@
-//! Tests over real sockets: rskafka as the client that the services use, and raw frames for the
-//! rest of the protocol.
+//! Tests over real sockets: rskafka as the client that the services use, raw frames for the rest of
+//! the protocol, and Kafka's own tools where they are at hand.
 
+mod every_api;
+mod groups;
 mod java_tools;
+mod malformed;
+mod records;
 mod rskafka_client;
+mod wire;

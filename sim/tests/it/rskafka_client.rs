@@ -41,6 +41,9 @@ async fn what_is_produced_is_fetched() {
     let offsets: Vec<i64> = fetched.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, (3..10).collect::<Vec<_>>());
     assert_eq!(fetched[0].record, record("b1"));
+    use rskafka::client::partition::OffsetAt;
+    assert_eq!(partition.get_offset(OffsetAt::Earliest).await.unwrap(), 0);
+    assert_eq!(partition.get_offset(OffsetAt::Latest).await.unwrap(), 10);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A group member's task: carries out what [`Member`] says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info};
@@ -10,6 +11,10 @@ use crate::kit::log::{ByteTransport, Driver, Log};
 
 /// Commands that may wait for the member; a commit every 200 ms never fills this.
 const COMMANDS: usize = 16;
+
+/// How long a stopping service waits for its last commit and its goodbye. A member that is just joining
+/// may have to wait for the others much longer than anybody waits for it to stop.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A service's place in its group. Dropping it ends the member without a goodbye.
 pub(crate) struct Membership {
@@ -51,9 +56,14 @@ impl Membership {
 
     /// Commits and leaves the group, so that others need not wait for the end of the session.
     pub(crate) async fn leave(mut self, offsets: Offsets) {
-        drop(self.commands.send(Command::Leave(offsets)).await);
-        // Nobody acts on news any more, but they must not hold the member up.
-        while self.events.recv().await.is_some() {}
+        let goodbye = async {
+            drop(self.commands.send(Command::Leave(offsets)).await);
+            // Nobody acts on news any more, but they must not hold the member up.
+            while self.events.recv().await.is_some() {}
+        };
+        if tokio::time::timeout(LEAVE_PATIENCE, goodbye).await.is_err() {
+            info!("left the group without a goodbye: its coordinator did not answer in time");
+        }
     }
 }
 

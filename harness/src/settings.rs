@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contract::ids::ProductId;
 use contract::topics::DEFAULT_PARTITIONS;
+use loadgen::flow::Flow;
 use loadgen::scenario::reader::TableReader;
 use loadgen::scenario::{Phase, ScenarioError};
 
@@ -82,7 +83,14 @@ impl PhaseSettings {
     /// Every mistake in the two tables.
     pub fn read(phase: &Phase) -> Result<Self, Vec<ScenarioError>> {
         let shop = match &phase.extra.shop {
-            Some(section) => section.read(shop),
+            Some(section) => section.read(|reader| {
+                let settings = shop(reader);
+                let uses = |flow: &Flow| !matches!(flow, Flow::KafkaPipe(_));
+                let used = phase.scenarios.iter().any(|scenario| uses(&scenario.flow));
+                let message = "must be true: a scenario of this phase uses the services";
+                reader.ensure("services", settings.services || !used, message);
+                settings
+            }),
             None => Ok(ShopSettings::default()),
         };
         let chaos = phase.extra.chaos.as_ref().map(|section| section.read(chaos)).transpose();

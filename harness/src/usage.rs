@@ -21,7 +21,8 @@ pub struct Usage {
 #[derive(Debug, Default)]
 struct Followed {
     pid: u32,
-    /// CPU seconds of processes of this name that have ended, as far as they were seen.
+    /// CPU seconds of processes of this name that have ended, as far as they were seen, less what the
+    /// first of them had spent when it was seen first.
     ended_seconds: f64,
     seconds: f64,
     percent: f64,
@@ -53,7 +54,11 @@ impl Usage {
         for (name, pid) in processes {
             // A process may end between being listed and being looked at.
             let Ok(sample) = look_at(*pid) else { continue };
-            self.processes.entry(name.clone()).or_default().take(*pid, sample, interval);
+            let followed = self.processes.entry(name.clone()).or_insert_with(|| {
+                // What it spent before anybody looked belongs to an earlier phase.
+                Followed { pid: *pid, ended_seconds: -sample.cpu_seconds, ..Followed::default() }
+            });
+            followed.take(*pid, sample, interval);
         }
     }
 
@@ -90,7 +95,7 @@ impl Followed {
             self.ended_seconds += self.seconds;
             (self.pid, self.seconds) = (pid, 0.0);
         }
-        let spent = sample.cpu_seconds - self.seconds;
+        let spent = if self.pss_bytes == 0 { 0.0 } else { sample.cpu_seconds - self.seconds };
         self.percent = 100.0 * spent / interval.as_secs_f64().max(f64::EPSILON);
         self.seconds = sample.cpu_seconds;
         self.pss_bytes = sample.pss_bytes;
@@ -159,6 +164,8 @@ mod tests {
     fn a_restart_keeps_what_its_predecessor_spent_and_the_peak() {
         let mut followed = Followed::default();
         let sample = |cpu_seconds, pss_bytes| Sample { cpu_seconds, pss_bytes, fds: 1 };
+        followed.take(1, sample(1.0, 200), Duration::from_secs(1));
+        assert_eq!(followed.percent, 0.0, "the first look has nothing to compare with");
         followed.take(1, sample(2.0, 300), Duration::from_secs(1));
         followed.take(2, sample(0.5, 100), Duration::from_secs(1));
         assert_eq!(followed.ended_seconds + followed.seconds, 2.5);

@@ -31,16 +31,4 @@ pub struct Evidence {
     pub sole_clients: bool,
     /// No process died or was killed, so no decision can have been taken twice.
     pub undisturbed: bool,
-    /// Committed offsets of the groups against the ends of their partitions.
-    pub lags: Option<Vec<GroupLag>>,
-}
-
-/// A partition of a group that has not committed to its end.
-#[derive(Debug, Clone)]
-pub struct GroupLag {
-    pub group: String,
-    pub topic: String,
-    pub partition: i32,
-    pub committed: i64,
-    pub end: i64,
 }

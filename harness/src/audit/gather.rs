@@ -83,7 +83,6 @@ pub async fn gather(
         sockets_expected: sources.sockets_expected,
         undisturbed: sources.undisturbed,
         sole_clients: sources.sole_clients,
-        lags: None,
     })
 }
 

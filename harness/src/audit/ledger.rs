@@ -14,12 +14,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads the body of `GET /ledger`: a JSON list of charges.
+    /// Reads the body of `GET /ledger`: a charge in JSON on each line.
     ///
     /// # Errors
-    /// The body is no list of charges.
+    /// Something in it is no charge.
     pub fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(serde_json::from_slice::<Vec<Charge>>(body)?.into_iter().collect())
+        serde_json::Deserializer::from_slice(body).into_iter::<Charge>().collect()
     }
 }
 

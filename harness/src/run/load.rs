@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use loadgen::conductor::{Conductor, Control, LoadResult};
-use loadgen::scenario::Phase;
+use loadgen::flow::Flow;
+use loadgen::scenario::{Phase, Scenario};
 use loadgen::threshold;
 use loadgen::tui::Action;
 use tokio::sync::{mpsc, watch};
@@ -20,8 +21,9 @@ use crate::usage::Usage;
 const SHOW_EVERY: Duration = Duration::from_secs(1);
 /// Looking at a process with 10,000 sockets costs the kernel milliseconds: every second draw will do.
 const DRAWS_PER_SAMPLE: u32 = 2;
-/// The metric that counts what the arrival rates of all scenarios together mean.
-const RATE_METRIC: &str = "iterations";
+/// The metric that counts what an arrival rate means: orders where any are placed, else iterations.
+const ORDER_RATE_METRIC: &str = "orders_created";
+const ANY_RATE_METRIC: &str = "iterations";
 
 /// What there was beside the load.
 pub struct Surroundings<'a> {
@@ -114,14 +116,28 @@ struct Watching<'a> {
 }
 
 impl Watching<'_> {
+    /// The planned rate of what is plotted against it.
     fn plan(&self, screen: &mut Screen) {
+        let places = |scenario: &&Scenario| {
+            matches!(scenario.flow, Flow::PlaceOrder(_) | Flow::WatchOrder(_))
+        };
+        let any_places = self.phase.scenarios.iter().any(|scenario| places(&scenario));
+        let counted = |scenario: &&Scenario| !any_places || places(scenario);
+        let rate = |at: Duration| -> f64 {
+            let scenarios = self.phase.scenarios.iter().filter(counted);
+            let running = scenarios.filter_map(|scenario| {
+                scenario.executor.target_rate(at.checked_sub(scenario.start_time)?)
+            });
+            running.sum()
+        };
         let seconds = 0..=self.phase.load_duration().as_secs();
-        let rate = |second| self.phase.target_rate(Duration::from_secs(second));
-        #[expect(clippy::cast_precision_loss, reason = "no load lasts 2^52 seconds")]
-        let plan = seconds.map(|second| (second as f64, rate(second))).collect::<Vec<_>>();
+        let point =
+            |second| (Duration::from_secs(second).as_secs_f64(), rate(Duration::from_secs(second)));
+        let plan = seconds.map(point).collect::<Vec<_>>();
         let open = plan.iter().any(|(_, rate)| *rate > 0.0);
         screen.info.target_rate = if open { plan } else { Vec::new() };
-        screen.info.rate_metric = RATE_METRIC.into();
+        screen.info.rate_metric =
+            if any_places { ORDER_RATE_METRIC } else { ANY_RATE_METRIC }.into();
     }
 
     fn look(&mut self, screen: &mut Screen) {

@@ -26,6 +26,9 @@ use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan};
 
+/// Where services are that a phase does not have: its scenario was checked not to use any.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
 /// What is needed to run a phase.
 pub struct PhaseRun<'a> {
     pub args: &'a RunArgs,
@@ -150,8 +153,7 @@ impl PhaseRun<'_> {
             });
         };
         let places = &shop.endpoints;
-        // A phase without services has nothing that would ask for their addresses.
-        let url = |url: &Option<String>| url.clone().unwrap_or_default();
+        let url = |url: &Option<String>| url.clone().unwrap_or_else(|| NOWHERE.to_owned());
         Ok(Targets {
             order: url(&places.order),
             status: url(&places.status),
@@ -199,6 +201,11 @@ impl PhaseRun<'_> {
             screen.notice("the audit was cut short".into());
             return Ok(Audited::default());
         };
+        let asked = evidence.journal.as_ref().is_none_or(|journal| !journal.requests.is_empty());
+        if screen.interrupted() && !asked {
+            screen.notice("ended before the first order: there is nothing to audit".into());
+            return Ok(Audited::default());
+        }
         screen.activity("auditing");
         let report = audit(&evidence);
         let (recovery, kills) =

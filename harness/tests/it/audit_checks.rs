@@ -296,11 +296,6 @@ fn records_that_nobody_can_read() {
 }
 
 #[test]
-fn a_group_that_did_not_finish() {
-    caught("no-lag", None, |shop| shop.lags[0].committed -= 1);
-}
-
-#[test]
 fn sockets_that_did_not_tell_all() {
     let events = |shop: &mut Shop, order: usize, edit: &dyn Fn(&mut Vec<EventType>)| {
         edit(&mut shop.requests[order].socket.as_mut().unwrap().events);

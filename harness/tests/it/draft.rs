@@ -12,7 +12,6 @@ use contract::ids::{OrderId, ProductId};
 use contract::order::{EventRecord, Order};
 use contract::topics::{Step, Topic, header, partition_for_key};
 use doorbuster::audit::checks::REGISTER;
-use doorbuster::audit::evidence::GroupLag;
 use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
 use doorbuster::audit::model::{Model, RawRecord};
 use doorbuster::audit::stock::Shelf;
@@ -54,7 +53,6 @@ pub(crate) struct Shop {
     pub(crate) values: Vec<(Topic, Vec<u8>)>,
     pub(crate) edit_views: Box<dyn FnMut(&mut Views)>,
     pub(crate) undisturbed: bool,
-    pub(crate) lags: Vec<GroupLag>,
 }
 
 pub(crate) fn at(millis: i64) -> Timestamp {
@@ -160,13 +158,6 @@ impl Shop {
             values: Vec::new(),
             edit_views: Box::new(|_| ()),
             undisturbed: true,
-            lags: vec![GroupLag {
-                group: "payment".into(),
-                topic: "inventory".into(),
-                partition: 0,
-                committed: 9,
-                end: 9,
-            }],
         };
         let mut sold = 0;
         for order in 0..ORDERS {
@@ -235,7 +226,6 @@ impl Shop {
             sockets_expected: true,
             undisturbed: self.undisturbed,
             sole_clients: true,
-            lags: Some(self.lags),
         }
     }
 

@@ -1,0 +1,106 @@
+//! What a wrong command line, a wrong file and a wrong environment get: a clear message and 104.
+
+use std::net::TcpListener;
+
+use crate::process::{output, text};
+
+/// The one line on standard error of a command that must end with 104.
+fn refused(arguments: &[&str]) -> String {
+    let output = output(arguments);
+    assert_eq!(output.status.code(), Some(104), "{arguments:?}: {}", text(&output.stderr));
+    let message = text(&output.stderr);
+    assert_eq!(message.trim_end().lines().count(), 1, "not one line: {message}");
+    assert!(message.starts_with("error: "), "{message}");
+    message
+}
+
+#[test]
+fn a_scenario_that_does_not_exist() {
+    let message = refused(&["run", "no-such-sale", "--no-tui"]);
+    assert!(message.contains("no-such-sale") && message.contains("smoke"), "{message}");
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for arguments in [
+        &["broker", "--listen", &address][..],
+        &["service", "gateway", "--port", &port],
+        &["service", "order", "--port", &port],
+    ] {
+        let message = refused(arguments);
+        assert!(message.contains(&port), "{message}");
+    }
+}
+
+#[test]
+fn a_kafka_that_is_not_there() {
+    // Bound, but nobody listens: the port stays free for the whole test.
+    let nobody = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    nobody.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let address = nobody.local_addr().unwrap().as_socket().unwrap().to_string();
+    for arguments in [
+        &["run", "smoke", "--no-tui", "--kafka", &address][..],
+        &["up", "--kafka", &address],
+        &["audit", "--kafka", &address],
+    ] {
+        let message = refused(arguments);
+        assert!(message.contains(&address), "{message}");
+    }
+}
+
+#[test]
+fn a_scenario_with_mistakes_is_told_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.toml");
+    let scenario = "\
+name = \"bad\"
+[shop]
+declineRate = 7
+[chaos]
+kill = [\"cashier\"]
+first = \"1s\"
+every = \"1s\"
+[scenarios.orders]
+executor = \"constant-arrival-rate\"
+exec = \"place-order\"
+rate = 1
+duration = \"1s\"
+preAllocatedVUs = 1
+";
+    std::fs::write(&path, scenario).unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [&["run", path, "--no-tui"][..], &["scenarios", "check", path]] {
+        let output = output(arguments);
+        assert_eq!(output.status.code(), Some(104));
+        let message = text(&output.stderr);
+        for part in ["line 3", "declineRate", "line 5", "cashier"] {
+            assert!(message.contains(part), "no {part:?} in {message}");
+        }
+    }
+}
+
+#[test]
+fn a_flag_that_does_not_exist_gets_claps_message() {
+    let output = output(&["run", "smoke", "--scal", "2"]);
+    assert_eq!(output.status.code(), Some(104));
+    assert!(text(&output.stderr).contains("--scale"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn help_and_scenarios_explain_themselves() {
+    let help = output(&["run", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Examples:"));
+    let list = output(&["scenarios", "list"]);
+    assert_eq!(list.status.code(), Some(0), "{}", text(&list.stderr));
+    for name in ["targets", "smoke", "flash-sale", "flash-sale-declines"] {
+        assert!(text(&list.stdout).contains(name));
+        let shown = output(&["scenarios", "show", name]);
+        assert!(
+            text(&shown.stdout).contains("[phases") || text(&shown.stdout).contains("[scenarios")
+        );
+    }
+}

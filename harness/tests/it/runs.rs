@@ -1,0 +1,158 @@
+//! Whole runs with real processes: the shop under load, ended in every way, and killed piece by piece.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+
+use serde_json::Value;
+
+use crate::process::{Running, doorbuster, one_shop, summary, text, wait_for, wait_until_gone};
+
+/// Broker, gateway, six services and one load process.
+const CHILDREN: usize = 9;
+
+/// A load that would last far longer than the test.
+const LONG: &str = "\
+name = \"long\"
+sendLagLimit = \"60s\"
+[scenarios.orders]
+executor = \"constant-arrival-rate\"
+exec = \"place-order\"
+rate = 20
+duration = \"10m\"
+preAllocatedVUs = 50
+gracefulStop = \"5s\"
+";
+
+/// The gateway is slow, so that every kill lands among some hundred orders on their way. Clients go on
+/// asking while the order service is away.
+const KILLS: &str = "\
+name = \"kills\"
+sendLagLimit = \"60s\"
+[shop]
+stock = { product-1 = 1000000, product-2 = 1000000, product-3 = 1000000 }
+declineRate = 0.1
+gatewayLatencyMedian = \"1300ms\"
+gatewayLatencyP99 = \"1500ms\"
+[chaos]
+kill = [\"order\", \"inventory\", \"payment\", \"shipping\", \"notification\", \"status\"]
+first = \"4s\"
+every = \"1700ms\"
+rounds = 10
+[scenarios.orders]
+executor = \"constant-arrival-rate\"
+exec = \"place-order\"
+rate = 200
+duration = \"108s\"
+preAllocatedVUs = 2000
+maxVUs = 6000
+gracefulStop = \"30s\"
+[scenarios.orders.params]
+retryFor = \"20s\"
+[thresholds]
+orders_created = [\"count>=5000\"]
+";
+const KILLS_PER_SERVICE: usize = 10;
+const IN_FLIGHT: u64 = 100;
+
+/// Runs a scenario of the test's own to its end; the exit code and the summary.
+fn run(scenario: &str) -> (Option<i32>, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scenario.toml");
+    fs::write(&file, scenario).unwrap();
+    let out = folder.path().join("reports");
+    let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let output = doorbuster(&["run", file, "--no-tui", "--out", out_text]).output().unwrap();
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(out.is_dir(), "no report at all: {said}");
+    (output.status.code(), summary(&out), said)
+}
+
+fn checks(audit: &Value) -> &Vec<Value> {
+    audit["checks"].as_array().expect("the audit lists its checks")
+}
+
+#[test]
+fn the_smoke_scenario_passes_and_its_summary_is_complete() {
+    let _turn = one_shop();
+    let smoke = text(&crate::process::output(&["scenarios", "show", "smoke"]).stdout);
+    // The tests' build is slow and its machine busy: the times are judged elsewhere.
+    let untimed = |line: &&str| !line.contains("p(95)");
+    let smoke = smoke.lines().filter(untimed).collect::<Vec<_>>().join("\n");
+    let smoke = smoke.replace("name = \"shop\"", "name = \"shop\"\nsendLagLimit = \"60s\"");
+    let smoke = smoke.replace("name = \"kafka\"", "name = \"kafka\"\nsendLagLimit = \"60s\"");
+    let (code, summary, said) = run(&smoke);
+    assert_eq!(code, Some(0), "{said}");
+    let shop = &summary["phases"]["shop"];
+    for part in ["metrics", "thresholds", "audit", "generator", "processes", "pipeline"] {
+        assert!(!shop[part].is_null(), "no {part}: {summary}");
+    }
+    assert_eq!(summary["exit_code"], 0);
+    assert!(summary["environment"]["cores"].as_u64().unwrap() > 0);
+    assert_eq!(shop["audit"]["verdict"], "pass");
+    assert!(shop["audit"]["orders"].as_u64().unwrap() >= 600, "{}", shop["audit"]);
+    assert!(checks(&shop["audit"]).len() >= 20);
+    for name in ["broker", "order", "status", "gateway", "load-0", "harness"] {
+        assert!(shop["processes"].to_string().contains(name), "{}", shop["processes"]);
+    }
+    assert!(summary["phases"]["kafka"]["audit"].is_null(), "a phase without orders has no audit");
+}
+
+#[test]
+fn every_service_killed_ten_times_under_load_loses_and_doubles_nothing() {
+    let _turn = one_shop();
+    let (code, summary, said) = run(KILLS);
+    let audit = &summary["audit"];
+    assert_eq!(audit["verdict"], "pass", "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(audit["orders"], audit["ended"]);
+    let kills = audit["kills"].as_array().expect("the kills are listed");
+    for service in ["order", "inventory", "payment", "shipping", "notification", "status"] {
+        let of_service = kills.iter().filter(|kill| kill["service"] == service);
+        let mut count = 0;
+        for kill in of_service {
+            assert!(kill["orders_in_flight"].as_u64().unwrap() >= IN_FLIGHT, "{kill}");
+            assert!(kill["recovered_in_ms"].is_u64(), "{kill}");
+            count += 1;
+        }
+        assert!(count >= KILLS_PER_SERVICE, "{service} was killed {count} times");
+    }
+}
+
+/// Starts the long load, sends the signal while it runs, and waits for every child's end.
+fn ended_by(signal: &str) -> (std::process::ExitStatus, std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("long.toml");
+    fs::write(&file, LONG).unwrap();
+    let out = folder.path().join("reports");
+    let arguments = ["run", file.to_str().unwrap(), "--no-tui", "--out", out.to_str().unwrap()];
+    let mut running = Running::start(&arguments);
+    let children = running.children(CHILDREN);
+    wait_for("the first order", || {
+        let run = fs::read_dir(&out).ok()?.next()?.ok()?.path();
+        let journal = run.join("long/journal/shard-0.jsonl").metadata().ok()?;
+        (journal.len() > 0).then_some(())
+    });
+    running.signal(signal);
+    let status = running.0.wait().unwrap();
+    wait_until_gone(&children);
+    (status, out, folder)
+}
+
+#[test]
+fn children_end_with_a_parent_that_was_killed() {
+    let _turn = one_shop();
+    let (status, ..) = ended_by("-KILL");
+    assert_eq!(status.signal(), Some(9));
+}
+
+#[test]
+fn interrupt_and_terminate_end_the_load_early_but_not_the_audit() {
+    let _turn = one_shop();
+    for signal in ["-INT", "-TERM"] {
+        let (status, out, _folder) = ended_by(signal);
+        assert_eq!(status.code(), Some(105), "{signal}");
+        let summary = summary(&out);
+        assert_eq!(summary["exit_code"], 105);
+        assert_eq!(summary["audit"]["verdict"], "pass", "{summary}");
+    }
+}

@@ -130,7 +130,10 @@ impl Conductor {
     #[must_use]
     pub fn controller(&self) -> impl Fn(Control) + Send + Sync + use<> {
         let control = self.control.clone();
-        move |order| drop(control.send(order))
+        move |order| {
+            // As in `control`.
+            let _ = control.send(order);
+        }
     }
 
     /// Waits for the end of the load and judges it.
@@ -232,11 +235,20 @@ struct Performance {
     publish: watch::Sender<Arc<LoadState>>,
     aborted: bool,
     stopped: bool,
+    /// When the shards were told to start no more.
+    stopped_after: Option<Duration>,
 }
 
 impl Performance {
     fn new(phase: Phase, publish: watch::Sender<Arc<LoadState>>) -> Self {
-        Self { phase, load: LoadState::new(), publish, aborted: false, stopped: false }
+        Self {
+            phase,
+            load: LoadState::new(),
+            publish,
+            aborted: false,
+            stopped: false,
+            stopped_after: None,
+        }
     }
 
     async fn conduct(
@@ -255,7 +267,7 @@ impl Performance {
                     Control::Kill => bail!("the load was killed"),
                     Control::Stop => {
                         self.stopped = true;
-                        crew.stop().await;
+                        self.stop(&mut crew).await;
                     }
                 },
                 report = reports.recv() => {
@@ -264,12 +276,17 @@ impl Performance {
                 }
                 _ = judge.tick() => if self.must_abort() {
                     self.aborted = true;
-                    crew.stop().await;
+                    self.stop(&mut crew).await;
                 },
             }
         }
         crew.dismiss().await;
         Ok(self.result())
+    }
+
+    async fn stop(&mut self, crew: &mut Crew) {
+        self.stopped_after.get_or_insert(self.load.elapsed());
+        crew.stop().await;
     }
 
     fn take(
@@ -303,7 +320,8 @@ impl Performance {
     /// How long there has been load: the time over which a counter's rate is taken. The tail in which
     /// iterations only end does not count.
     fn loaded(&self) -> Duration {
-        self.load.elapsed().min(self.phase.load_duration())
+        let planned = self.phase.load_duration();
+        self.load.elapsed().min(self.stopped_after.unwrap_or(planned)).min(planned)
     }
 
     fn result(self) -> LoadResult {

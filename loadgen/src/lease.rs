@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Addresses in the pool. At 1000 iterations a second each is used every 16 s.
-pub const POOL_SIZE: u32 = 16_384;
+pub(crate) const POOL_SIZE: u32 = 16_384;
 /// The first address: 127.16.0.0. All of 127.0.0.0/8 is this machine, without any set-up.
 const FIRST: u32 = 0x7f10_0000;
 

@@ -65,7 +65,9 @@ impl Section {
                 let message = error.message().to_owned();
                 locate(text, &error.span().unwrap_or(0..0), String::new(), message)
             };
-            return Err(errors.iter().map(error).collect());
+            let mut errors: Vec<_> = errors.iter().map(error).collect();
+            errors.sort_by_key(|error| (error.line, error.column));
+            return Err(errors);
         }
         let table = table.into_inner().into();
         Ok(Self { source: text.into(), path: String::new(), span: 0..0, table })

@@ -73,12 +73,31 @@ stages = [{ duration = "5s", traget = 3 }]
 "http_req_durations" = ["p(95)<200"]
 "checks" = ["p(95)<200", "rate>"]
 "#;
-    insta::assert_snapshot!(errors(text), @"");
+    insta::assert_snapshot!(errors(text), @r#"
+    line 2, column 8: name: must be letters, digits, `-` or `_`
+    line 3, column 1: colour: unknown key
+    line 4, column 1: scenarios.orders.rate: is missing
+    line 7, column 1: scenarios.orders.raet: unknown key; did you mean "rate"?
+    line 8, column 12: scenarios.orders.duration: "1 minute" is no duration: write it like "1m30s" or "500ms"
+    line 10, column 10: scenarios.orders.maxVUs: must not be below preAllocatedVUs
+    line 12, column 12: scenarios.orders.params.quantity: must lie between 1 and 100
+    line 13, column 12: scenarios.orders.params.products: unknown product "product-9": use product-1, product-2 or product-3
+    line 15, column 12: scenarios.reads.executor: "constant-vu" is none of constant-arrival-rate, ramping-arrival-rate, constant-vus, ramping-vus, per-vu-iterations; did you mean "constant-vus"?
+    line 20, column 8: scenarios.ramp.exec: "check-inventroy" is none of place-order, watch-order, check-status, check-inventory, kafka-pipe; did you mean "check-inventory"?
+    line 21, column 11: scenarios.ramp.stages[0].target: is missing
+    line 21, column 30: scenarios.ramp.stages[0].traget: unknown key; did you mean "target"?
+    line 23, column 25: thresholds."http_req_durations": there is no metric "http_req_durations"; did you mean "http_req_duration"?
+    line 24, column 13: thresholds."checks": a rate has no `p(95)`: use rate
+    line 24, column 26: thresholds."checks": the limit `` is no number
+    "#);
 }
 
 #[test]
 fn what_is_no_toml_is_told_with_its_place() {
-    insta::assert_snapshot!(errors("name = \n[scenarios\nx = 1 2\n"), @"");
+    insta::assert_snapshot!(errors("name = \n[scenarios\nx = 1 2\n"), @r#"
+    line 1, column 8: string values must be quoted, expected literal string
+    line 2, column 11: unclosed table, expected `]`
+    "#);
 }
 
 #[test]
@@ -86,9 +105,9 @@ fn sections_tell_their_mistakes_with_the_place_in_the_file() {
     let file = parse(PLAIN).unwrap();
     let shop = file.phases[0].extra.shop.as_ref().unwrap();
     let errors = shop.read(|shop| shop.or::<u64>("declineRate", 0)).unwrap_err();
-    insta::assert_snapshot!(errors[0].to_string(), @"");
+    insta::assert_snapshot!(errors[0].to_string(), @"line 16, column 15: shop.declineRate: expected a whole number, found a number");
     let errors = shop.read(|shop| shop.or::<f64>("decline_rates", 0.0)).unwrap_err();
-    insta::assert_snapshot!(errors[0].to_string(), @"");
+    insta::assert_snapshot!(errors[0].to_string(), @r#"line 16, column 1: shop.declineRate: unknown key; did you mean "decline_rates"?"#);
 }
 
 #[test]

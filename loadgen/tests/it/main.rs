@@ -1,3 +1,4 @@
 //! Integration tests of the load generator.
 
+mod engine;
 mod faces;

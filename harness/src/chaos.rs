@@ -119,6 +119,26 @@ pub async fn recoveries(victims: Vec<Victim>, model: &Model) -> Vec<(Recovery, K
     found
 }
 
+/// One line for each service that was killed. The report has a line for each kill besides.
+#[must_use]
+pub fn per_service(kills: &[KillReport]) -> Vec<String> {
+    let line = |service: Service| {
+        let name = service.name();
+        let of_service = || kills.iter().filter(move |kill| kill.service == name);
+        let in_flight = || of_service().map(|kill| kill.orders_in_flight);
+        let (fewest, most) = (in_flight().min()?, in_flight().max()?);
+        let slowest = of_service().map(|kill| kill.recovered_in_ms);
+        // `None` is the least of all: a service that never came back must not look fast.
+        let never = slowest.clone().any(|millis| millis.is_none());
+        let slowest = slowest.flatten().max().filter(|_| !never);
+        let back =
+            slowest.map_or_else(|| "not always back".into(), |ms| format!("back within {ms} ms"));
+        let count = of_service().count();
+        Some(format!("{name} killed {count}× with {fewest} to {most} orders in flight, {back}"))
+    };
+    Service::ALL.into_iter().filter_map(line).collect()
+}
+
 fn first_effect(model: &Model, service: Service, kill: &Kill) -> Option<Duration> {
     let topic = service.topic()?;
     let written = model.records().iter().filter(|record| record.topic == topic);

@@ -51,7 +51,8 @@ fn execute(command: Command) -> anyhow::Result<Outcome> {
 
 /// `RUST_LOG` decides; without it warnings, or errors only where a dashboard would be disturbed.
 fn log_to_stderr(command: &Command) {
-    let default = if matches!(command, Command::Run(_)) { "error" } else { "warn" };
+    // rskafka warns at every attempt; whoever asked for Kafka tells the outcome in one line.
+    let default = if matches!(command, Command::Run(_)) { "error" } else { "warn,rskafka=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -7,6 +7,7 @@ use rskafka::client::partition::{PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::RecordAndOffset;
 use rskafka::{BackoffConfig, client::error::Error as KafkaError};
+use tokio::net::TcpStream;
 
 use super::model::{Model, RawRecord};
 
@@ -34,6 +35,9 @@ pub enum ReadError {
 /// Nobody answers at `kafka` (`HOST:PORT`, several joined by commas).
 pub async fn connect(kafka: &str, patience: Duration) -> Result<Client, ReadError> {
     let unreachable = |why: String| ReadError::Unreachable { kafka: kafka.to_owned(), why };
+    if let Err(error) = probe(kafka, patience).await {
+        return Err(unreachable(format!(": {error}")));
+    }
     let brokers: Vec<String> = kafka.split(',').map(|host| host.trim().to_owned()).collect();
     let backoff = BackoffConfig {
         init_backoff: Duration::from_millis(50),
@@ -47,6 +51,19 @@ pub async fn connect(kafka: &str, patience: Duration) -> Result<Client, ReadErro
         Ok(Err(error)) => Err(unreachable(format!(": {error}"))),
         Err(_) => Err(unreachable(format!(" within {} s", patience.as_secs()))),
     }
+}
+
+/// Whether anybody listens: rskafka itself would try again and again before it says so.
+async fn probe(kafka: &str, patience: Duration) -> std::io::Result<()> {
+    let mut outcome = Err(std::io::Error::other("no address"));
+    for host in kafka.split(',').map(str::trim) {
+        outcome = match tokio::time::timeout(patience, TcpStream::connect(host)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        };
+    }
+    outcome
 }
 
 /// The shop's log, as far as it was read.

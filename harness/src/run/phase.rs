@@ -261,14 +261,7 @@ impl Audited {
         let Some(report) = &self.report else { return Vec::new() };
         let mut lines = report.table();
         lines.extend(report.lines());
-        for KillReport { service, killed_at_ms, orders_in_flight, recovered_in_ms } in &self.kills {
-            let recovered = recovered_in_ms
-                .map_or_else(|| "had no effect since".into(), |ms| format!("back in {ms} ms"));
-            lines.push(format!(
-                "{service} killed at {:.1} s with {orders_in_flight} orders in flight: {recovered}",
-                std::time::Duration::from_millis(*killed_at_ms).as_secs_f64()
-            ));
-        }
+        lines.extend(chaos::per_service(&self.kills));
         lines
     }
 }

@@ -30,11 +30,10 @@ pub fn describe(args: &RunArgs) -> Value {
 /// The first value of `name: value` lines.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
-    let value = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         (key.trim() == name).then(|| value.trim().to_owned())
-    });
-    value
+    })
 }
 
 fn kibibytes(text: &str) -> Option<u64> {

@@ -262,7 +262,7 @@ impl Shop {
 fn request(order: usize, events: Vec<EventType>) -> OrderEntry {
     let frames = u32::try_from(events.len()).unwrap();
     OrderEntry {
-        key: key(order).into(),
+        key: key(order),
         product_id: PRODUCT,
         quantity: QUANTITY,
         outcome: Outcome::Created,

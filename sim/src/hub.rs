@@ -133,6 +133,8 @@ impl Session {
     /// # Errors
     /// What would close a connection: malformed requests, unknown APIs and versions.
     pub async fn request(&mut self, frame: Bytes) -> Result<Option<Bytes>, SessionClosed> {
+        // A request whose future was dropped must not be answered in place of this one.
+        self.hub.lock().core.forget(self.origin.token);
         let mut outbox = std::mem::take(&mut self.outbox);
         let answered = self.answer(&frame, &mut outbox).await;
         let response = outbox.to_bytes();

@@ -1,6 +1,8 @@
 //! Tests over real sockets: rskafka as the client that the services use, raw frames for the rest of
 //! the protocol, and Kafka's own tools where they are at hand.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod every_api;
 mod groups;
 mod java_tools;

@@ -2,6 +2,8 @@
 //! throughput`. First batches at 50,000 messages of 300 bytes a second, then single records that
 //! are each read by several waiting fetches, as in the shop. Linux only: reads /proc.
 
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -90,7 +90,7 @@ impl Flow {
             reader.tolerate_unknown_keys();
             return None;
         };
-        let mut read = |params: &mut TableReader<'_>| match name {
+        let read = |params: &mut TableReader<'_>| match name {
             "place-order" => Self::PlaceOrder(OrderParams::read(params)),
             "watch-order" => Self::WatchOrder(WatchParams::read(params)),
             "check-status" => Self::CheckStatus(ReadParams { patience: Patience::read(params) }),
@@ -103,7 +103,7 @@ impl Flow {
         if reader.has("params") {
             reader.table("params", read)
         } else {
-            Some(reader.absent("params", &mut read))
+            Some(reader.absent("params", read))
         }
     }
 

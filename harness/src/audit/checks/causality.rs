@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use contract::events::EventType;
 use contract::topics::Step;
 
@@ -41,14 +42,18 @@ fn cause_of(effect: &Record, inventory: Option<EventType>) -> Option<Step> {
     }
 }
 
-/// Timestamps have milliseconds, and the processes share one clock.
+/// A batch tells its records' own timestamps as differences in whole milliseconds, which rskafka rounds
+/// down: they may be this much too early. The header has microseconds.
+const RECORD_TIMESTAMP_ERROR: TimeDelta = TimeDelta::milliseconds(1);
+
+/// The processes share one clock.
 fn is_before(effect: &Record, cause: &Record) -> bool {
     let same_partition = (effect.topic, effect.partition) == (cause.topic, cause.partition);
     let stamped_before = match (effect.stamped_at, cause.stamped_at) {
         (Some(effect), Some(cause)) => effect < cause,
         _ => false,
     };
-    effect.created_at < cause.created_at
+    effect.created_at + RECORD_TIMESTAMP_ERROR < cause.created_at
         || stamped_before
         || (same_partition && effect.offset < cause.offset)
 }

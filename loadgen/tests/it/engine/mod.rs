@@ -118,10 +118,10 @@ impl Outcome {
     }
 
     pub(crate) fn orders(&self) -> Vec<&OrderEntry> {
-        let order = |line| match line {
-            &Line::Order(ref order) => Some(order),
+        let orders = self.journal.iter().filter_map(|line| match line {
+            Line::Order(order) => Some(order),
             Line::Violation(_) => None,
-        };
-        self.journal.iter().filter_map(order).collect()
+        });
+        orders.collect()
     }
 }

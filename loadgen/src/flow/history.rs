@@ -1,7 +1,9 @@
 //! An order's history as its watcher sees it grow. Pure: updates in, violations out.
 //!
-//! Every update carries the whole history, so each must begin with the one before, over reconnects too,
-//! and within it no effect may come before its cause.
+//! Every update carries the whole history, so each must begin with the one before, and within it no
+//! effect may come before its cause. The first update after a reconnect must hold all that was seen, but
+//! steps that do not wait for each other (shipping and notification) may stand the other way round: a
+//! restarted service reads its topics anew, and no order is defined between them.
 
 use contract::Timestamp;
 use contract::events::EventType;
@@ -16,12 +18,19 @@ pub(super) struct History {
     pub(super) seen: Vec<EventType>,
     /// By event type, for the stages' times.
     times: Vec<(EventType, Timestamp)>,
+    /// The next update is the first of a new socket.
+    reconnected: bool,
 }
 
 /// What is wrong with an update.
 pub(super) type Violation = &'static str;
 
 impl History {
+    /// A new socket takes over: its first update may order concurrent events anew.
+    pub(super) fn reconnect(&mut self) {
+        self.reconnected = true;
+    }
+
     /// Takes the events of an update. `on_new` is called for each event that was not there before, with
     /// the stage that it completes and how long that took.
     ///
@@ -35,6 +44,7 @@ impl History {
         if events.count() != events.iter().count() {
             return Err("an update holds more events than an order can have");
         }
+        let no_news = self.before_reconnect(events)?;
         // Unknown types may come with newer services and are no business of ours.
         let mut known = events.iter().filter_map(|event| Some((event.event_type?, event)));
         for before in &self.seen {
@@ -47,6 +57,9 @@ impl History {
         for (event_type, event) in known {
             self.follows(event_type)?;
             self.seen.push(event_type);
+            if no_news.contains(&event_type) {
+                continue;
+            }
             let stage = event.time().and_then(|time| {
                 self.times.push((event_type, time));
                 self.stage(event_type, time)
@@ -54,6 +67,20 @@ impl History {
             on_new(event_type, stage);
         }
         Ok(())
+    }
+
+    /// What was seen on earlier sockets, when this is a new one's first update: it must hold all of it,
+    /// and is then read from its beginning.
+    fn before_reconnect(&mut self, events: &Events<'_>) -> Result<Vec<EventType>, Violation> {
+        if !std::mem::take(&mut self.reconnected) {
+            return Ok(Vec::new());
+        }
+        let is_there =
+            |seen: &EventType| events.iter().any(|event| event.event_type == Some(*seen));
+        if !self.seen.iter().all(is_there) {
+            return Err("the first update after a reconnect lost events");
+        }
+        Ok(std::mem::take(&mut self.seen))
     }
 
     fn has(&self, event_type: EventType) -> bool {
@@ -183,6 +210,21 @@ mod tests {
             feed(&mut History::default(), &[Shipped]),
             Err("an update puts an effect before its cause")
         );
+    }
+
+    #[test]
+    fn a_reconnect_may_reorder_what_is_concurrent_and_must_lose_nothing() {
+        let mut history = History::default();
+        feed(&mut history, &[OrderCreated, InventoryConfirmed, PaymentCompleted, Shipped]).unwrap();
+        let anew = [OrderCreated, InventoryConfirmed, PaymentCompleted, NotificationSent, Shipped];
+        assert!(feed(&mut history, &anew).is_err(), "not on the same socket");
+        history.reconnect();
+        assert_eq!(feed(&mut history, &anew), Ok(vec![NotificationSent]));
+        assert_eq!(history.seen, anew);
+        history.reconnect();
+        assert!(feed(&mut history, &anew[..4]).is_err(), "an event is missing");
+        history.reconnect();
+        assert!(feed(&mut history, &[OrderCreated, Shipped, PaymentCompleted]).is_err());
     }
 
     #[test]

@@ -224,6 +224,9 @@ impl Watcher {
         let registry = self.context().registry();
         registry.observe(self.samples.connecting, since - started);
         registry.add(self.samples.sessions, 1);
+        if watch.opened.is_some() {
+            watch.history.reconnect();
+        }
         watch.receipt.socket().opened += 1;
         Ok(Session { socket, since, _open: self.open.enter() })
     }

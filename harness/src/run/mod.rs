@@ -42,8 +42,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     }
     let mut signals = Signals::listen().context("cannot listen to signals")?;
     let mut gravest = Verdict::Pass;
+    // What is in the shop's topics is from an earlier phase of this very run, which found them empty.
+    let mut ours = args.reset_topics;
     for scenario in loaded {
-        let verdict = run_scenario(&args, scenario, &mut signals).await?;
+        let verdict = run_scenario(&args, scenario, &mut ours, &mut signals).await?;
         gravest = gravest.max(verdict);
         if verdict == Verdict::Interrupted {
             break;
@@ -55,6 +57,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
 async fn run_scenario(
     args: &RunArgs,
     mut scenario: Loaded,
+    ours: &mut bool,
     signals: &mut Signals,
 ) -> anyhow::Result<Verdict> {
     let started_at = Timestamp::from(SystemTime::now());
@@ -69,8 +72,10 @@ async fn run_scenario(
     let mut verdict = Verdict::Pass;
     let pairs = scenario.file.phases.iter().zip(&scenario.settings);
     for (index, (phase, settings)) in pairs.enumerate() {
-        let run = PhaseRun { args, phase, settings, folder: folder.phase(&phase.name)?, index };
+        let folder = folder.phase(&phase.name)?;
+        let run = PhaseRun { args, phase, settings, folder, index, delete_topics: *ours };
         let ended = run.run(&mut screen, signals).await;
+        *ours |= settings.shop.services;
         let PhaseEnd { report, verdict: judged } = match ended {
             Ok(ended) => ended,
             Err(error) => {

@@ -38,6 +38,8 @@ pub struct PhaseRun<'a> {
     pub folder: PathBuf,
     /// From 0.
     pub index: usize,
+    /// On a Kafka that is not ours: delete what is in the shop's topics.
+    pub delete_topics: bool,
 }
 
 /// How it ended.
@@ -128,8 +130,8 @@ impl PhaseRun<'_> {
         if self.args.deployed.order_url.is_some() {
             return Ok(None);
         }
-        if let Some(kafka) = &self.args.kafka {
-            kafka::make_fresh(kafka, self.args.reset_topics).await?;
+        if let Some(kafka) = self.args.kafka.as_ref().filter(|_| self.settings.shop.services) {
+            kafka::make_fresh(kafka, self.delete_topics).await?;
         }
         let plan = ShopPlan {
             settings: self.settings.shop.clone(),

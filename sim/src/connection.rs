@@ -34,6 +34,18 @@ pub(crate) enum ConnectionError {
     Stalled,
 }
 
+/// A client with Nagle's algorithm on (rskafka is one) sends the rest of a large request only when
+/// its beginning is acknowledged, which the kernel would put off for 40 ms in the hope of a response
+/// to send along. There is none before the whole request is here.
+#[cfg(target_os = "linux")]
+fn acknowledge_at_once(stream: &TcpStream) {
+    // The kernel takes it as a hint, and so is its failure.
+    let _ = stream.set_quickack(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn acknowledge_at_once(_: &TcpStream) {}
+
 pub(crate) struct Connection {
     stream: TcpStream,
     session: Session,
@@ -53,7 +65,13 @@ impl Connection {
             let answered = self.answer_frames().await;
             // What was answered before a bad request is still due.
             self.flush().await?;
-            if !answered? || self.stream.read_buf(self.frames.room()).await? == 0 {
+            if !answered? {
+                return Ok(());
+            }
+            if self.frames.len() > 0 {
+                acknowledge_at_once(&self.stream);
+            }
+            if self.stream.read_buf(self.frames.room()).await? == 0 {
                 return Ok(());
             }
         }

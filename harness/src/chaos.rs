@@ -134,7 +134,9 @@ pub fn per_service(kills: &[KillReport]) -> Vec<String> {
         let back =
             slowest.map_or_else(|| "not always back".into(), |ms| format!("back within {ms} ms"));
         let count = of_service().count();
-        Some(format!("{name} killed {count}× with {fewest} to {most} orders in flight, {back}"))
+        let orders =
+            if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
+        Some(format!("{name} killed {count}× with {orders} orders in flight, {back}"))
     };
     Service::ALL.into_iter().filter_map(line).collect()
 }

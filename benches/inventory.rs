@@ -93,7 +93,12 @@ fn orders(thread: u64) -> Vec<OrderId> {
 }
 
 /// The time that `threads` threads take for `iterations` reservations each.
-fn reserve<I: Inventory>(iterations: u64, threads: usize, pieces: u32, products: usize) -> Duration {
+fn reserve<I: Inventory>(
+    iterations: u64,
+    threads: usize,
+    pieces: u32,
+    products: usize,
+) -> Duration {
     let ids: Vec<Vec<OrderId>> = (0..threads as u64).map(orders).collect();
     let mut total = Duration::ZERO;
     let mut left = usize::try_from(iterations).unwrap_or(usize::MAX);

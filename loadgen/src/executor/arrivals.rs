@@ -29,7 +29,7 @@ pub(super) async fn run(run: &Run, plan: &Arrivals) {
             return;
         }
         burst += 1;
-        run.pool.start_due(number, due);
+        run.pool.start_due(number, due).await;
     }
     run.wait_until(plan.end()).await;
 }

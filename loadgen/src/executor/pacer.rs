@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -53,25 +53,25 @@ impl Pacer {
             next_id: Cell::new(0),
             armed: Cell::new(None),
         });
-        tokio::task::spawn_local(wake_sleepers(Rc::downgrade(&shared)));
         Ok(Self(shared))
+    }
+
+    /// Wakes sleepers for as long as it is polled. To be polled by the runtime's main future: that one goes
+    /// before all tasks that are ready, so a start that is due does not queue behind a hundred answers.
+    pub(crate) async fn wake_sleepers(&self) {
+        loop {
+            let Ok(mut guard) = self.0.timer.readable().await else { return };
+            // Reading takes the expiry away; that it was taken already is no error.
+            let _ = guard.try_io(|timer| timer.get_ref().0.wait().map_err(io::Error::from));
+            self.0.armed.set(None);
+            self.0.wake_due(Instant::now());
+        }
     }
 
     /// Completes at `deadline`, at once if that is past.
     pub(crate) fn sleep_until(&self, deadline: Instant) -> Sleep {
         let id = self.0.next_id.replace(self.0.next_id.get() + 1);
         Sleep { shared: self.0.clone(), key: (deadline, id), waits: false }
-    }
-}
-
-/// Ends by itself when the last pacer is gone, at the latest with the runtime.
-async fn wake_sleepers(shared: Weak<Shared>) {
-    while let Some(shared) = shared.upgrade() {
-        let Ok(mut guard) = shared.timer.readable().await else { return };
-        // Reading takes the expiry away; that it was taken already is no error.
-        let _ = guard.try_io(|timer| timer.get_ref().0.wait().map_err(io::Error::from));
-        shared.armed.set(None);
-        shared.wake_due(Instant::now());
     }
 }
 
@@ -159,8 +159,14 @@ mod tests {
                     })
                 })
                 .collect();
-            for task in tasks {
-                task.await.unwrap();
+            let all = async {
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            };
+            tokio::select! {
+                () = all => {}
+                () = pacer.wake_sleepers() => panic!("the pacer stopped"),
             }
             woken.take()
         });

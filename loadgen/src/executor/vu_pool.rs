@@ -101,15 +101,22 @@ impl VuPool {
     }
 
     /// Starts iteration `number`, which was due at `due`, or counts it as dropped.
-    pub(crate) fn start_due(self: &Rc<Self>, number: u64, due: Instant) {
+    ///
+    /// Its first steps, up to where it has to wait, are taken here and now: as a task it would queue behind
+    /// all that is ready to run, and start as late as those are many.
+    pub(crate) async fn start_due(self: &Rc<Self>, number: u64, due: Instant) {
         let Some(mut vu) = self.take() else { return self.count_dropped(1) };
         let pool = Rc::clone(self);
-        self.spawn(async move {
+        let mut iteration = Box::pin(async move {
             let started = Instant::now();
             let iteration = Iteration { number, intended_start: due, started };
             pool.run(vu.as_mut(), iteration).await;
             pool.give_back(vu);
         });
+        let has_ended = poll_fn(|cx| Poll::Ready(iteration.as_mut().poll(cx).is_ready())).await;
+        if !has_ended {
+            self.spawn(iteration);
+        }
     }
 
     /// Runs an iteration that nobody scheduled: its start is now.

@@ -5,17 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use hdrhistogram::{Counter, Histogram};
 
-/// Encodes into `buffer` (cleared first, kept for its capacity) and gives base64.
 /// An encoding into memory cannot fail for our fixed bounds; if it did, the text would be empty
 /// and the reader would report it.
-pub(crate) fn encode<T: Counter>(
-    histogram: &Histogram<T>,
-    serializer: &mut V2DeflateSerializer,
-    buffer: &mut Vec<u8>,
-) -> String {
-    buffer.clear();
-    match serializer.serialize(histogram, buffer) {
-        Ok(_) => STANDARD.encode(buffer),
+pub(crate) fn encode<T: Counter>(histogram: &Histogram<T>) -> String {
+    let mut bytes = Vec::new();
+    match V2DeflateSerializer::new().serialize(histogram, &mut bytes) {
+        Ok(_) => STANDARD.encode(bytes),
         Err(_) => String::new(),
     }
 }

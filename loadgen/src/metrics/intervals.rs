@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
 
 use super::encoding;
 use super::trend::TrendTotal;
@@ -136,9 +135,5 @@ fn join(a: &Interval, b: &Interval) -> Interval {
 fn encode_all<'a>(
     histograms: impl Iterator<Item = (PlotKey, &'a Histogram<u64>)>,
 ) -> BTreeMap<PlotKey, String> {
-    let mut serializer = V2DeflateSerializer::new();
-    let mut buffer = Vec::new();
-    histograms
-        .map(|(key, histogram)| (key, encoding::encode(histogram, &mut serializer, &mut buffer)))
-        .collect()
+    histograms.map(|(key, histogram)| (key, encoding::encode(histogram))).collect()
 }

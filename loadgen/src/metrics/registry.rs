@@ -10,10 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
 
-use super::snapshot::{Delta, GaugeReading, SeriesDelta, Snapshot, Tags, TrendDelta};
-use super::{Kind, TREND_DIGITS, TREND_MAX_US, TREND_MIN_US, builtin, encoding};
+use super::snapshot::{Delta, GaugeReading, Samples, SeriesDelta, Snapshot, Tags, TrendDelta};
+use super::{Kind, TREND_DIGITS, TREND_MAX_US, TREND_MIN_US, builtin};
 
 /// A counter series of the registry that gave it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +42,6 @@ struct Inner {
     rates: Vec<Series<Rate>>,
     trends: Vec<Series<Trend>>,
     last_ms: u64,
-    serializer: V2DeflateSerializer,
-    buffer: Vec<u8>,
 }
 
 struct Series<T> {
@@ -177,10 +174,9 @@ impl Registry {
             let Rate { passes, total } = std::mem::take(&mut rate.cell);
             rate.report(total > 0, &mut series, |_| Delta::Rate { passes, total });
         }
-        let Inner { trends, serializer, buffer, .. } = inner;
-        for trend in trends {
+        for trend in &mut inner.trends {
             let sampled = trend.cell.count > 0;
-            trend.report(sampled, &mut series, |cell| Delta::Trend(cell.take(serializer, buffer)));
+            trend.report(sampled, &mut series, |cell| Delta::Trend(cell.take()));
         }
         Snapshot { from_ms, to_ms, series }
     }
@@ -263,7 +259,7 @@ impl Trend {
         self.max_us = self.max_us.max(micros);
     }
 
-    fn take(&mut self, serializer: &mut V2DeflateSerializer, buffer: &mut Vec<u8>) -> TrendDelta {
+    fn take(&mut self) -> TrendDelta {
         if self.count == 0 {
             return TrendDelta::default();
         }
@@ -272,7 +268,7 @@ impl Trend {
             sum_us: self.sum_us,
             min_us: self.min_us,
             max_us: self.max_us,
-            histogram: encoding::encode(&self.histogram, serializer, buffer),
+            histogram: Samples::Recorded(Box::new(self.histogram.clone())),
         };
         self.histogram.reset();
         (self.count, self.sum_us, self.min_us, self.max_us) = (0, 0, u64::MAX, 0);

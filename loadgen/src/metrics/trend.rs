@@ -95,7 +95,7 @@ impl TrendTotal {
         if delta.count == 0 {
             return Ok(Self::default());
         }
-        let decoded: Histogram<u32> = super::encoding::decode(&delta.histogram)?;
+        let decoded = delta.histogram.decode()?;
         if decoded.len() != delta.count {
             return Err(format!("{} samples announced, {} sent", delta.count, decoded.len()));
         }

@@ -106,20 +106,19 @@ fn reserve<I: Inventory>(
         let round = left.min(ROUND);
         let inventory = I::new(pieces);
         let barrier = Barrier::new(threads);
-        total += std::thread::scope(|scope| {
-            let work = |ids: &[OrderId]| {
-                barrier.wait();
-                let start = Instant::now();
-                for (n, order) in ids[..round].iter().enumerate() {
-                    black_box(inventory.reserve(*order, ProductId::ALL[n % products]));
-                }
-                start.elapsed()
-            };
-            let running: Vec<_> =
-                ids.iter().map(|ids| scope.spawn(|| work(black_box(ids)))).collect();
+        let work = |ids: &[OrderId]| {
+            barrier.wait();
+            let start = Instant::now();
+            for (n, order) in ids[..round].iter().enumerate() {
+                black_box(inventory.reserve(*order, ProductId::ALL[n % products]));
+            }
+            start.elapsed()
+        };
+        let slowest = std::thread::scope(|scope| {
+            let running: Vec<_> = ids.iter().map(|ids| scope.spawn(|| work(ids))).collect();
             running.into_iter().map(|thread| thread.join().expect("no panic")).max()
-        })
-        .unwrap_or_default();
+        });
+        total += slowest.unwrap_or_default();
         left -= round;
     }
     total

@@ -26,6 +26,7 @@ pub async fn audit_command(args: AuditArgs) -> anyhow::Result<Outcome> {
         sockets_expected,
         undisturbed: args.undisturbed,
         sole_clients: true,
+        groups_expected: false,
         stuck_after: Duration::from_secs(args.stuck_after),
     };
     let mut evidence = gather(&sources, |_| ()).await?;

@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::run::kafka;
 use crate::settings::ShopSettings;
 use crate::supervise::signals::Signals;
-use crate::supervise::{Shop, ShopPlan};
+use crate::supervise::{Shop, ShopPlan, this_program};
 
 /// Opens the shop, says so in one line, and closes it on Ctrl-C or SIGTERM.
 ///
@@ -26,6 +26,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
     }
     let logs = LogFolder::create(args.logs.clone())?;
     let plan = ShopPlan {
+        program: this_program()?,
         settings: ShopSettings {
             stock: args.stock.0,
             decline_rate: args.decline_rate,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::ids::ProductId;
 
+use super::committed::Commits;
 use super::journal::Journal;
 use super::ledger::Ledger;
 use super::model::Model;
@@ -25,6 +26,8 @@ pub struct Evidence {
     pub shelf: Option<Shelf>,
     /// What `GET /status/{order_id}` says after the drain.
     pub views: Option<Views>,
+    /// What the shop's groups have committed after the drain.
+    pub commits: Option<Commits>,
     /// The clients watched their orders through WebSockets.
     pub sockets_expected: bool,
     /// Nobody else places orders there: one that none of our clients asked for is a phantom.

@@ -12,6 +12,7 @@ use contract::order::Order;
 use hyper::StatusCode;
 use tokio::time::Instant;
 
+use super::committed::{Commits, GROUPS};
 use super::drain::{Progress, drain};
 use super::evidence::Evidence;
 use super::journal::Journal;
@@ -44,6 +45,8 @@ pub struct Sources {
     pub sockets_expected: bool,
     pub undisturbed: bool,
     pub sole_clients: bool,
+    /// The shop's groups work on this cluster; elsewhere they are judged only if they ever committed.
+    pub groups_expected: bool,
     /// See [`super::drain::STUCK_AFTER`].
     pub stuck_after: Duration,
 }
@@ -73,6 +76,8 @@ pub async fn gather(
         Some(base) => Some(sample_views(base, &model).await),
         None => None,
     };
+    let commits = read_commits(&sources.kafka, &model).await.context("the groups' commits")?;
+    let commits = Some(commits).filter(|found| sources.groups_expected || !found.0.is_empty());
     Ok(Evidence {
         model,
         journal,
@@ -80,10 +85,29 @@ pub async fn gather(
         initial_stock: sources.initial_stock.clone(),
         shelf,
         views,
+        commits,
         sockets_expected: sources.sockets_expected,
         undisturbed: sources.undisturbed,
         sole_clients: sources.sole_clients,
     })
+}
+
+/// Commits follow the work after a moment: asks until they have, for as long as services may need.
+async fn read_commits(kafka: &str, model: &Model) -> anyhow::Result<Commits> {
+    let deadline = Instant::now() + CATCH_UP;
+    loop {
+        let commits = Commits::read(kafka).await?;
+        let is_behind = GROUPS.iter().any(|(group, topics)| {
+            let mut consumed = model.ends.iter().filter(|((topic, _), _)| topics.contains(topic));
+            consumed.any(|(&(topic, partition), end)| {
+                commits.0.get(&(*group, topic, partition)) != Some(end)
+            })
+        });
+        if !is_behind || commits.0.is_empty() || Instant::now() >= deadline {
+            return Ok(commits);
+        }
+        tokio::time::sleep(ASK_AGAIN_AFTER).await;
+    }
 }
 
 async fn read_ledger(base: &str) -> anyhow::Result<Ledger> {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | the records of the shop's topics, compact, and each order's history: the first record of a step wins |
 //! | [`reader`] | reads every topic from offset 0 with a plain reader: no group, no service code |
+//! | [`committed`] | asks the groups' coordinators what they have committed |
 //! | [`drain`] | reads on until every order has ended, or none has moved for a minute |
 //! | [`journal`] | what the load generator's clients sent and were told |
 //! | [`ledger`], [`stock`], [`view`] | what the gateway, the inventory and the status service say |
@@ -14,6 +15,7 @@
 //! The model and the checks are pure: all that they judge is in [`Evidence`].
 
 pub mod checks;
+pub mod committed;
 pub mod drain;
 pub mod evidence;
 pub mod gather;

@@ -110,6 +110,8 @@ pub struct Model {
     records: Vec<Record>,
     ended: usize,
     pub unreadable: Vec<Unreadable>,
+    /// One past the last record of each partition that holds any.
+    pub ends: BTreeMap<(Topic, i32), i64>,
     /// Partitions of each topic that was read.
     pub partitions: BTreeMap<Topic, i32>,
     /// Records in each dead-letter topic that exists, with the first one's origin and reason.
@@ -121,6 +123,7 @@ pub struct Model {
 impl Model {
     /// Takes the next record in. Records of one partition come in the order of their offsets.
     pub fn add(&mut self, raw: RawRecord<'_>) {
+        self.ends.insert((raw.topic, raw.partition), raw.offset + 1);
         let declared = raw.headers.get(header::EVENT_TYPE);
         let declared = declared.and_then(|value| std::str::from_utf8(value).ok());
         match Event::decode(declared, raw.value) {

@@ -24,7 +24,7 @@ use crate::chaos::{self, KillReport, Victim};
 use crate::cli::RunArgs;
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
-use crate::supervise::{Shop, ShopPlan};
+use crate::supervise::{Shop, ShopPlan, this_program};
 
 /// Where services are that a phase does not have: its scenario was checked not to use any.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -134,6 +134,7 @@ impl PhaseRun<'_> {
             kafka::make_fresh(kafka, self.delete_topics).await?;
         }
         let plan = ShopPlan {
+            program: this_program()?,
             settings: self.settings.shop.clone(),
             kafka: self.args.kafka.clone(),
             known_ports: false,
@@ -165,9 +166,8 @@ impl PhaseRun<'_> {
     }
 
     fn conductor_options(&self, targets: Targets) -> anyhow::Result<ConductorOptions> {
-        let program = std::env::current_exe().context("cannot find this very program")?;
         Ok(ConductorOptions {
-            command: vec![program.into_os_string(), OsString::from("load")],
+            command: vec![this_program()?.into_os_string(), OsString::from("load")],
             phase: self.phase.clone(),
             targets,
             journal_dir: self.folder.join("journal"),
@@ -242,6 +242,7 @@ impl PhaseRun<'_> {
                 sources.initial_stock = Some(self.settings.shop.stock.clone());
                 sources.undisturbed = shop.deaths() == 0;
                 sources.sole_clients = true;
+                sources.groups_expected = true;
                 Some(sources)
             }
             None => self.args.kafka.is_some().then_some(sources),

@@ -16,6 +16,18 @@ pub mod keeper;
 pub mod shop;
 pub mod signals;
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
 pub use child::{ChildSpec, StartError};
 pub use keeper::Kill;
 pub use shop::{Endpoints, Shop, ShopPlan};
+
+/// The binary that is running: every child is started with it.
+///
+/// # Errors
+/// The system does not tell where it is.
+pub fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find this very program")
+}

@@ -21,6 +21,8 @@ pub struct ShopPlan {
     pub settings: ShopSettings,
     /// A Kafka that is there already, `HOST:PORT`; without one the embedded broker is started.
     pub kafka: Option<String>,
+    /// The binary that every process of the shop runs.
+    pub program: PathBuf,
     /// The ports of the specification instead of any free ones.
     pub known_ports: bool,
     pub log_folder: PathBuf,
@@ -56,7 +58,7 @@ impl Shop {
         plan: &ShopPlan,
         notices: mpsc::UnboundedSender<String>,
     ) -> Result<Self, StartError> {
-        let specs = Specs::new(plan)?;
+        let specs = Specs(plan);
         let keep = |spec| Keeper::start(spec, notices.clone());
         let mut first = Vec::new();
         if plan.kafka.is_none() {
@@ -123,28 +125,19 @@ impl Shop {
 }
 
 /// Writes the command lines.
-struct Specs<'a> {
-    plan: &'a ShopPlan,
-    program: PathBuf,
-}
+struct Specs<'a>(&'a ShopPlan);
 
-impl<'a> Specs<'a> {
-    fn new(plan: &'a ShopPlan) -> Result<Self, StartError> {
-        let program = std::env::current_exe()
-            .map_err(|source| StartError::Spawn { name: "a child".into(), source })?;
-        Ok(Self { plan, program })
-    }
-
+impl Specs<'_> {
     fn broker(&self) -> ChildSpec {
-        let partitions = self.plan.settings.partitions.to_string();
+        let partitions = self.0.settings.partitions.to_string();
         ChildSpec {
             name: BROKER.into(),
-            program: self.program.clone(),
+            program: self.0.program.clone(),
             arguments: words(&["broker", "--partitions", &partitions, "--exit-with-parent"]),
-            port: if self.plan.known_ports { contract::process::port::BROKER } else { 0 },
+            port: if self.0.known_ports { contract::process::port::BROKER } else { 0 },
             port_flag: "--listen",
             port_prefix: "127.0.0.1:",
-            log_folder: self.plan.log_folder.clone(),
+            log_folder: self.0.log_folder.clone(),
         }
     }
 
@@ -154,17 +147,17 @@ impl<'a> Specs<'a> {
         arguments.extend(words(more));
         ChildSpec {
             name: service.name().into(),
-            program: self.program.clone(),
+            program: self.0.program.clone(),
             arguments,
-            port: if self.plan.known_ports { service.known_port() } else { 0 },
+            port: if self.0.known_ports { service.known_port() } else { 0 },
             port_flag: "--port",
             port_prefix: "",
-            log_folder: self.plan.log_folder.clone(),
+            log_folder: self.0.log_folder.clone(),
         }
     }
 
     fn gateway(&self) -> ChildSpec {
-        let settings = &self.plan.settings;
+        let settings = &self.0.settings;
         let millis = |time: std::time::Duration| (time.as_secs_f64() * 1_000.0).to_string();
         self.service(
             Service::Gateway,
@@ -178,13 +171,13 @@ impl<'a> Specs<'a> {
                 "--latency-p99-ms",
                 &millis(settings.gateway_latency_p99),
                 "--seed",
-                &self.plan.seed.to_string(),
+                &self.0.seed.to_string(),
             ],
         )
     }
 
     fn services(&self, kafka: &str, gateway: &str) -> Vec<ChildSpec> {
-        let settings = &self.plan.settings;
+        let settings = &self.0.settings;
         let partitions = settings.partitions.to_string();
         let pieces = settings.stock.iter().map(|(product, pieces)| format!("{product}={pieces}"));
         let stock = pieces.collect::<Vec<_>>().join(",");

@@ -296,6 +296,27 @@ fn records_that_nobody_can_read() {
 }
 
 #[test]
+fn a_group_that_has_not_read_all_or_skipped_something() {
+    let place = ("shipping-service", Topic::Payment);
+    type Edit = fn(&mut i64);
+    let edits: [Edit; 2] = [|offset| *offset -= 1, |offset| *offset += 1];
+    for edit in edits {
+        caught("no-lag", None, |shop| {
+            shop.edit_commits = Box::new(move |commits| {
+                let mut commits = commits.0.iter_mut();
+                let found = commits.find(|((group, topic, _), _)| (*group, *topic) == place);
+                edit(found.expect("shipping reads payments").1);
+            });
+        });
+    }
+    caught("no-lag", None, |shop| {
+        shop.edit_commits = Box::new(move |commits| {
+            commits.0.retain(|(group, topic, _), _| (*group, *topic) != place);
+        });
+    });
+}
+
+#[test]
 fn sockets_that_did_not_tell_all() {
     let events = |shop: &mut Shop, order: usize, edit: &dyn Fn(&mut Vec<EventType>)| {
         edit(&mut shop.requests[order].socket.as_mut().unwrap().events);

@@ -12,6 +12,7 @@ use contract::ids::{OrderId, ProductId};
 use contract::order::{EventRecord, Order};
 use contract::topics::{Step, Topic, header, partition_for_key};
 use doorbuster::audit::checks::REGISTER;
+use doorbuster::audit::committed::{Commits, GROUPS};
 use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
 use doorbuster::audit::model::{Model, RawRecord};
 use doorbuster::audit::stock::Shelf;
@@ -51,6 +52,7 @@ pub(crate) struct Shop {
     pub(crate) initial: BTreeMap<ProductId, u64>,
     pub(crate) dead_letters: BTreeMap<String, Vec<String>>,
     pub(crate) values: Vec<(Topic, Vec<u8>)>,
+    pub(crate) edit_commits: Box<dyn FnMut(&mut Commits)>,
     pub(crate) edit_views: Box<dyn FnMut(&mut Views)>,
     pub(crate) undisturbed: bool,
 }
@@ -156,6 +158,7 @@ impl Shop {
             initial: BTreeMap::from([(PRODUCT, STOCK)]),
             dead_letters: BTreeMap::new(),
             values: Vec::new(),
+            edit_commits: Box::new(|_| ()),
             edit_views: Box::new(|_| ()),
             undisturbed: true,
         };
@@ -215,6 +218,8 @@ impl Shop {
         let model = self.model();
         let mut views = status_of(&model, &self.records);
         (self.edit_views)(&mut views);
+        let mut commits = commits_of(&model);
+        (self.edit_commits)(&mut commits);
         self.journal.requests = self.requests;
         Evidence {
             model,
@@ -223,6 +228,7 @@ impl Shop {
             initial_stock: Some(self.initial),
             shelf: Some(self.shelf),
             views: Some(views),
+            commits: Some(commits),
             sockets_expected: true,
             undisturbed: self.undisturbed,
             sole_clients: true,
@@ -277,6 +283,19 @@ fn request(order: usize, events: Vec<EventType>) -> OrderEntry {
             violations: Vec::new(),
         }),
     }
+}
+
+/// What groups that have done all their work have committed.
+fn commits_of(model: &Model) -> Commits {
+    let mut commits = Commits::default();
+    for (group, topics) in GROUPS {
+        for (&(topic, partition), &end) in &model.ends {
+            if topics.contains(&topic) {
+                commits.0.insert((group, topic, partition), end);
+            }
+        }
+    }
+    commits
 }
 
 /// What a correct status service shows, folded from the drafts by the first record of each step.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 
+use doorbuster::settings::ShopSettings;
+use doorbuster::supervise::{Shop, ShopPlan};
 use serde_json::Value;
 
 use crate::process::{Running, doorbuster, one_shop, summary, text, wait_for, wait_until_gone};
@@ -156,4 +158,32 @@ fn interrupt_and_terminate_end_the_load_early_but_not_the_audit() {
         assert_eq!(summary["exit_code"], 105);
         assert_eq!(summary["audit"]["verdict"], "pass", "{summary}");
     }
+}
+
+#[test]
+fn a_panic_of_the_parent_ends_its_children() {
+    let _turn = one_shop();
+    let folder = tempfile::tempdir().unwrap();
+    let plan = ShopPlan {
+        program: env!("CARGO_BIN_EXE_doorbuster").into(),
+        settings: ShopSettings::default(),
+        kafka: None,
+        known_ports: false,
+        log_folder: folder.path().to_owned(),
+        seed: 1,
+    };
+    let (told, pids) = std::sync::mpsc::channel();
+    let parent = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (notices, _) = tokio::sync::mpsc::unbounded_channel();
+            let shop = Shop::open(&plan, notices).await.unwrap();
+            told.send(shop.processes()).unwrap();
+            panic!("planted by the test");
+        });
+    });
+    let children = pids.recv().unwrap().into_iter().map(|(_, pid)| pid).collect();
+    assert!(parent.join().is_err(), "the parent panicked");
+    wait_until_gone(&children);
+    assert_eq!(children.len(), CHILDREN - 1, "all but the load process, which nobody started");
 }

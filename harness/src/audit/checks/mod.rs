@@ -13,6 +13,7 @@ mod dead_letters;
 mod ended;
 mod exclusion;
 mod headers;
+mod lag;
 mod ledger;
 mod money;
 mod once;
@@ -147,6 +148,7 @@ pub const REGISTER: &[Check] = &[
     placement::CHECK,
     headers::CHECK,
     dead_letters::CHECK,
+    lag::CHECK,
     sockets::CHECK,
     view::CHECK,
     clients::CHECK,

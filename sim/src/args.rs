@@ -2,13 +2,15 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::broker::{Broker, Options};
+use crate::broker::{Broker, DEFAULT_FSYNC_INTERVAL, Options};
+use crate::disk::Fsync;
 
 /// Command line of `broker`.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,9 +50,31 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     pub config: Vec<(String, String)>,
 
+    /// Directory to keep everything in; it is made if need be [default: all in memory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// When to sync the data directory: before anything is acknowledged, at an interval, or when the
+    /// system likes to
+    #[arg(long, value_enum, default_value_t = FsyncMode::Interval, requires = "data_dir")]
+    pub fsync: FsyncMode,
+
+    /// Milliseconds between syncs with `--fsync interval`
+    #[arg(long, value_name = "MS", default_value_t = DEFAULT_FSYNC_INTERVAL.as_millis() as u64,
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub fsync_interval_ms: u64,
+
     /// Stop when standard input closes
     #[arg(long)]
     pub exit_with_parent: bool,
+}
+
+/// When the data directory is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FsyncMode {
+    Always,
+    Interval,
+    Never,
 }
 
 fn parse_host_port(text: &str) -> Result<(String, u16), String> {
@@ -72,7 +96,7 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 /// in any runtime: the broker brings a thread of its own.
 ///
 /// # Errors
-/// The address cannot be resolved or bound.
+/// The address cannot be resolved or bound, or the data directory not be used.
 pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
     let listen = resolve(&args.listen).await?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -85,10 +109,15 @@ pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
         max_frame_bytes: args.max_frame_bytes as usize,
         max_connections: args.max_connections as usize,
         config: args.config.clone(),
+        data_dir: args.data_dir,
+        fsync: match args.fsync {
+            FsyncMode::Always => Fsync::Always,
+            FsyncMode::Interval => Fsync::Interval(Duration::from_millis(args.fsync_interval_ms)),
+            FsyncMode::Never => Fsync::Never,
+        },
         seed: None,
     };
-    let broker = Broker::start(options)
-        .with_context(|| format!("the broker cannot start on {}", args.listen))?;
+    let broker = Broker::start(options)?;
     announce(broker.address()).context("cannot write to standard output")?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -2,19 +2,24 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::broker_config::BrokerConfig;
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::config::Refusal;
-use crate::core::Settings;
+use crate::core::{Core, Settings};
+use crate::disk::{Disk, Fsync};
 use crate::hub::{Hub, Session, host_and_port};
 use crate::rng::Rng;
 use crate::server::{self, ServerOptions};
+
+/// What a power cut may take when nothing else was asked for.
+pub(crate) const DEFAULT_FSYNC_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How to run a broker. The defaults suit a test: a free port, nothing kept longer than the broker.
 #[derive(Debug, Clone)]
@@ -37,6 +42,10 @@ pub struct Options {
     /// Settings by Kafka's names, as in its `server.properties`: `("auto.create.topics.enable",
     /// "false")`. They win over the fields above.
     pub config: Vec<(String, String)>,
+    /// Where everything is kept; `None` keeps it in memory, and a stopped broker forgets.
+    pub data_dir: Option<PathBuf>,
+    /// When what is written to the data directory is synced.
+    pub fsync: Fsync,
     /// Where ids come from; `None` makes them different in every run.
     pub seed: Option<u64>,
 }
@@ -52,6 +61,8 @@ impl Default for Options {
             max_frame_bytes: 128 * 1024 * 1024,
             max_connections: 10_000,
             config: Vec::new(),
+            data_dir: None,
+            fsync: Fsync::Interval(DEFAULT_FSYNC_INTERVAL),
             seed: None,
         }
     }
@@ -71,10 +82,14 @@ impl Broker {
     /// Binds and starts to serve.
     ///
     /// # Errors
-    /// A setting is unknown or unsound, the address cannot be bound, or the thread not be started.
+    /// A setting is unknown or unsound, the data directory cannot be used, the address not be bound,
+    /// or the thread not be started.
     pub fn start(options: Options) -> io::Result<Self> {
-        let listener = bind(options.listen)?;
-        let address = listener.local_addr()?;
+        let socket = bind(options.listen).map_err(|error| {
+            let listen = options.listen;
+            io::Error::new(error.kind(), format!("the broker cannot listen on {listen}: {error}"))
+        })?;
+        let address = address_of(&socket)?;
         let settings = Settings {
             config: config(&options, address)
                 .map_err(|(_, why)| io::Error::new(io::ErrorKind::InvalidInput, why))?,
@@ -85,8 +100,16 @@ impl Broker {
             max_frame_bytes: options.max_frame_bytes,
             max_connections: options.max_connections,
         };
+        let (wake, clock) = (Arc::new(Notify::new()), Clock::start());
+        let core = match &options.data_dir {
+            None => Core::new(&settings),
+            Some(directory) => recover(&settings, directory, options.fsync, (&wake, clock.now()))?,
+        };
+        // Not before there is somebody to answer: until then clients are refused, not kept waiting.
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let hub = Hub::new(&settings, Clock::start());
+        let hub = Hub::new(core, clock, wake);
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("broker".to_owned()).spawn({
             let hub = hub.clone();
@@ -145,18 +168,36 @@ fn config(options: &Options, address: SocketAddr) -> Result<BrokerConfig, Refusa
     Ok(config)
 }
 
+/// A core that goes on where the last one in this directory ended.
+fn recover(
+    settings: &Settings,
+    directory: &Path,
+    fsync: Fsync,
+    (wake, now): (&Arc<Notify>, Now),
+) -> io::Result<Core> {
+    let wake = wake.clone();
+    let opened = Disk::open(directory, fsync, Box::new(move || wake.notify_one()));
+    let (disk, metadata) = opened.map_err(io::Error::other)?;
+    Core::recover(settings, Box::new(disk), metadata, now)
+        .map_err(|_| io::Error::other(format!("{} cannot be read", directory.display())))
+}
+
 /// Waiting connections per listener, before they are accepted.
 const BACKLOG: i32 = 1024;
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<socket2::Socket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     // A restart gets its port back although old connections linger.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+fn address_of(socket: &socket2::Socket) -> io::Result<SocketAddr> {
+    let address = socket.local_addr()?.as_socket();
+    address.ok_or_else(|| io::Error::other("the listener has no address"))
 }
 
 async fn serve(
@@ -178,4 +219,5 @@ async fn serve(
         () = hub.run_timer() => {}
         () = server::serve(listener, hub.clone(), options) => {}
     }
+    hub.close_storage();
 }

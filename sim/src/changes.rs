@@ -1,18 +1,27 @@
-//! Changes of what outlives a request besides records: one function each, so that whoever keeps a
-//! journal hooks in here and nowhere else. (Topics are created and deleted in `core.rs`.)
+//! Changes of what outlives a request besides records: one function each. Each is recorded before it
+//! is made, and not made if it cannot be recorded. (Topics are created and deleted in `core.rs`.)
 
 use crate::broker_config::Whose;
 use crate::clock::Now;
 use crate::config::Overrides;
 use crate::core::Core;
+use crate::durability::kept;
 use crate::error::ErrorCode;
 use crate::group::offsets::CommittedOffset;
+use crate::metadata::Entry;
 use crate::topic_config::TopicConfig;
 
 impl Core {
     /// Gives a topic as many partitions in all.
     pub(crate) fn create_partitions(&mut self, topic: &str, total: usize) -> Result<(), ErrorCode> {
-        self.topics.grow(topic, total)
+        let found = self.topics.get(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let (id, present, config) = (found.id, found.partitions.len(), found.config.clone());
+        self.record(|| {
+            vec![Entry::PartitionsAdded { topic: topic.to_owned(), partitions: total }]
+        })?;
+        let more = (present..total).map(|index| self.new_log((topic, id), index, &config));
+        let more = more.collect();
+        self.topics.grow(topic, more)
     }
 
     /// Moves the start of a log to `offset` and returns where it is then: it never moves back.
@@ -30,6 +39,9 @@ impl Core {
         if !(0..=found.log.high_watermark()).contains(&offset) {
             return Err(ErrorCode::OffsetOutOfRange);
         }
+        let topic_name = topic.to_owned();
+        self.record(|| vec![Entry::LogStartMoved { topic: topic_name, partition, offset }])?;
+        let found = self.topics.partition_mut(topic, partition)?;
         found.log.drop_before(offset);
         let start = found.log.log_start_offset();
         let readers = found.waiting.clone();
@@ -44,40 +56,89 @@ impl Core {
         given: Overrides,
         now: Now,
     ) -> Result<(), ErrorCode> {
+        let found = self.topics.get(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        // A log start that retention has moved follows from the settings, which now change.
+        let moved = (0..).zip(&found.partitions).map(|(partition, kept)| Entry::LogStartMoved {
+            topic: topic.to_owned(),
+            partition,
+            offset: kept.log.log_start_offset(),
+        });
+        let configured = Entry::TopicConfigured { topic: topic.to_owned(), config: kept(&given) };
+        let entries = moved.chain([configured]).collect();
+        self.record(|| entries)?;
+        let config = TopicConfig::new(given, &self.config);
         let found = self.topics.get_mut(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        found.config = TopicConfig::new(given, &self.config);
+        found.set_config(config);
         self.plan_retention(now);
         Ok(())
     }
 
     /// Replaces dynamic settings of the broker; topics that do not say otherwise follow.
-    pub(crate) fn set_broker_config(&mut self, whose: Whose, given: Overrides, now: Now) {
+    pub(crate) fn set_broker_config(
+        &mut self,
+        whose: Whose,
+        given: Overrides,
+        now: Now,
+    ) -> Result<(), ErrorCode> {
+        self.record(|| vec![Entry::BrokerConfigured { whose, config: kept(&given) }])?;
         self.config.set(whose, given);
         for topic in self.topics.iter_mut() {
-            topic.config = TopicConfig::new(topic.config.given().clone(), &self.config);
+            topic.set_config(TopicConfig::new(topic.config.given().clone(), &self.config));
         }
         self.groups.settings = (&self.config).into();
         self.plan_retention(now);
+        Ok(())
     }
 
-    /// Keeps what a group has committed; whether it may was asked before.
-    pub(crate) fn commit_offset(
+    /// Keeps what a group has committed, all or none; whether it may was asked before.
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR, Kafka's word for a group whose offsets cannot be stored: clients look for its
+    /// coordinator again, and commit again.
+    pub(crate) fn commit_offsets(
+        &mut self,
+        group: &str,
+        offsets: Vec<(String, i32, CommittedOffset)>,
+    ) -> Result<(), ErrorCode> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.record(|| {
+            let entry = |(topic, partition, committed): &(String, i32, CommittedOffset)| {
+                let (group, topic) = (group.to_owned(), topic.clone());
+                let committed = committed.clone();
+                Entry::OffsetCommitted { group, topic, partition: *partition, committed }
+            };
+            offsets.iter().map(entry).collect()
+        });
+        recorded.map_err(|_| ErrorCode::NotCoordinator)?;
+        for (topic, partition, committed) in offsets {
+            self.groups.commit(group, &topic, partition, committed)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what a group has committed for a partition, if it has.
+    pub(crate) fn delete_offset(
         &mut self,
         group_id: &str,
         topic: &str,
         partition: i32,
-        committed: CommittedOffset,
     ) -> Result<(), ErrorCode> {
-        self.groups.commit(group_id, topic, partition, committed)
-    }
-
-    /// Forgets what a group has committed for a partition, if it has.
-    pub(crate) fn delete_offset(&mut self, group_id: &str, topic: &str, partition: i32) {
+        let recorded = self.record(|| {
+            let (group, topic) = (group_id.to_owned(), topic.to_owned());
+            vec![Entry::OffsetDeleted { group, topic, partition }]
+        });
+        recorded.map_err(|_| ErrorCode::NotCoordinator)?;
         self.groups.delete_offset(group_id, topic, partition);
+        Ok(())
     }
 
     /// Forgets a group that has no members, with all it has committed.
     pub(crate) fn delete_group(&mut self, group_id: &str) -> Result<(), ErrorCode> {
+        self.groups.may_delete(group_id)?;
+        let recorded = self.record(|| vec![Entry::GroupDeleted(group_id.to_owned())]);
+        recorded.map_err(|_| ErrorCode::NotCoordinator)?;
         self.groups.delete(group_id)
     }
 
@@ -85,11 +146,12 @@ impl Core {
     pub(crate) fn expire_offsets(&mut self, now: Now) {
         for (group_id, topic, partition) in self.groups.expired_offsets(now) {
             tracing::info!(group = group_id, topic, partition, "a committed offset expired");
-            self.delete_offset(&group_id, &topic, partition);
+            // What cannot be recorded now expires with the next check.
+            let _ = self.delete_offset(&group_id, &topic, partition);
         }
         for group_id in self.groups.unused_groups() {
-            // It was unused a moment ago, so there is nobody to refuse.
-            let _ = self.delete_group(&group_id);
+            // It holds nothing that was recorded, and was unused a moment ago.
+            let _ = self.groups.delete(&group_id);
         }
     }
 }

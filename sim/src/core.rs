@@ -13,9 +13,12 @@ use crate::broker_config::BrokerConfig;
 use crate::clock::Now;
 use crate::config::Overrides;
 use crate::dispatch::{self, CallHeader};
+use crate::durability::{Unsynced, kept};
 use crate::error::ErrorCode;
 use crate::group::{Coordinator, GroupAnswer};
+use crate::metadata::Entry;
 use crate::rng::Rng;
+use crate::storage::{Storage, Ticket, Volatile};
 use crate::topic_config::TopicConfig;
 use crate::topics::Topics;
 use crate::wire::{Fatal, Outbox};
@@ -54,9 +57,14 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
 }
 
-enum Late {
+pub(crate) enum Late {
     Fetch(WaitingFetch),
-    Group { header: CallHeader, answer: Option<GroupAnswer> },
+    Group {
+        header: CallHeader,
+        answer: Option<GroupAnswer>,
+    },
+    /// Answered already, and held back until what it promises is synced.
+    Synced(Unsynced),
 }
 
 pub(crate) struct Core {
@@ -65,15 +73,22 @@ pub(crate) struct Core {
     pub(crate) rng: Rng,
     pub(crate) topics: Topics,
     pub(crate) groups: Coordinator,
-    next_producer_id: i64,
-    late: BTreeMap<Token, Late>,
+    pub(crate) storage: Box<dyn Storage>,
+    /// Whether this request promises something that was written before it.
+    pub(crate) promises: bool,
+    pub(crate) next_producer_id: i64,
+    /// The first producer id that a restart may not have to avoid.
+    pub(crate) producer_ids_taken: i64,
+    pub(crate) late: BTreeMap<Token, Late>,
     fetch_deadlines: BTreeSet<(u64, Token)>,
+    pub(crate) sync_waits: BTreeSet<(Ticket, Token)>,
     retention_due_ms: Option<u64>,
     producer_expiry_due_ms: Option<u64>,
-    woken: Vec<Token>,
+    pub(crate) woken: Vec<Token>,
 }
 
 impl Core {
+    /// A broker that keeps everything in memory.
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut rng = Rng::from_seed(settings.seed);
         let cluster_id = rng.uuid().simple().to_string();
@@ -85,9 +100,13 @@ impl Core {
             cluster_id: StrBytes::from_string(cluster_id),
             rng,
             topics: Topics::default(),
+            storage: Box::new(Volatile),
+            promises: false,
             next_producer_id,
+            producer_ids_taken: next_producer_id,
             late: BTreeMap::new(),
             fetch_deadlines: BTreeSet::new(),
+            sync_waits: BTreeSet::new(),
             retention_due_ms: None,
             producer_expiry_due_ms: None,
             woken: Vec::new(),
@@ -105,7 +124,10 @@ impl Core {
         now: Now,
         outbox: &mut Outbox,
     ) -> Result<Progress, Fatal> {
-        dispatch::dispatch(self, origin, frame, now, outbox)
+        if !self.storage.syncs_before_answers() {
+            return dispatch::dispatch(self, origin, frame, now, outbox);
+        }
+        self.request_and_sync(origin, frame, now, outbox)
     }
 
     /// Writes the response of a woken request. `Waiting` if there is nothing to say yet.
@@ -128,6 +150,7 @@ impl Core {
                 }
                 Ok(Progress::Done)
             }
+            Some(Late::Synced(unsynced)) => self.release(token, unsynced, outbox),
             Some(unanswered) => {
                 self.late.insert(token, unanswered);
                 Ok(Progress::Waiting)
@@ -137,8 +160,12 @@ impl Core {
 
     /// Forgets a connection that is gone.
     pub(crate) fn forget(&mut self, token: Token) {
-        if let Some(Late::Fetch(waiting)) = self.late.remove(&token) {
-            self.stop_waiting(token, &waiting);
+        match self.late.remove(&token) {
+            Some(Late::Fetch(waiting)) => self.stop_waiting(token, &waiting),
+            Some(Late::Synced(unsynced)) => {
+                self.sync_waits.remove(&(unsynced.ticket, token));
+            }
+            Some(Late::Group { .. }) | None => {}
         }
     }
 
@@ -151,6 +178,7 @@ impl Core {
             self.fetch_deadlines.pop_first();
             self.woken.push(token);
         }
+        self.wake_synced();
         self.groups.advance(now);
         self.deliver_group_answers();
         if self.retention_due_ms.is_some_and(|due_ms| due_ms <= now.monotonic_ms) {
@@ -177,7 +205,7 @@ impl Core {
     }
 
     /// Without topics there are no producers, so an idle broker sleeps on.
-    fn plan_producer_expiry(&mut self, now: Now) {
+    pub(crate) fn plan_producer_expiry(&mut self, now: Now) {
         if self.producer_expiry_due_ms.is_none() && !self.topics.is_empty() {
             let interval_ms = self.config.number("producer.id.expiration.check.interval.ms");
             self.producer_expiry_due_ms = Some(now.monotonic_ms + interval_ms.unsigned_abs());
@@ -206,12 +234,6 @@ impl Core {
         self.config.number("num.partitions").unsigned_abs() as usize
     }
 
-    /// An id that no producer of this cluster has.
-    pub(crate) fn new_producer_id(&mut self) -> i64 {
-        self.next_producer_id += 1;
-        self.next_producer_id
-    }
-
     pub(crate) fn create_topic(
         &mut self,
         name: &str,
@@ -219,16 +241,25 @@ impl Core {
         given: Overrides,
         now: Now,
     ) -> Result<(), ErrorCode> {
+        self.topics.check_new(name, partitions)?;
         let id = self.rng.uuid();
         let config = TopicConfig::new(given, &self.config);
-        self.topics.create(name, id, partitions, config)?;
+        self.record(|| {
+            let (name, config) = (name.to_owned(), kept(config.given()));
+            vec![Entry::TopicCreated { name, id, partitions, config }]
+        })?;
+        let logs = (0..partitions).map(|index| self.new_log((name, id), index, &config)).collect();
+        self.topics.create(name, id, logs, config)?;
         self.plan_retention(now);
         self.plan_producer_expiry(now);
         Ok(())
     }
 
     pub(crate) fn delete_topic(&mut self, name: &str) -> Result<(), ErrorCode> {
+        let id = self.topics.get(name).ok_or(ErrorCode::UnknownTopicOrPartition)?.id;
+        self.record(|| vec![Entry::TopicDeleted(name.to_owned())])?;
         let topic = self.topics.delete(name)?;
+        self.storage.remove_topic(name, id);
         self.groups.forget_topic(name);
         for partition in topic.partitions {
             self.woken.extend(partition.waiting);

@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::core::{Core, Origin, Progress, Settings, Token};
+use crate::core::{Core, Origin, Progress, Token};
 use crate::wire::{Fatal, Outbox};
 
 /// How long to sleep when nothing is due; anything that becomes due sooner wakes the timer.
@@ -22,7 +22,8 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     clock: Clock,
     tokens: AtomicU64,
-    earlier_deadline: Notify,
+    /// Something became due sooner, or was synced.
+    earlier_deadline: Arc<Notify>,
 }
 
 struct State {
@@ -33,15 +34,21 @@ struct State {
 }
 
 impl Hub {
-    pub(crate) fn new(settings: &Settings, clock: Clock) -> Arc<Self> {
-        let state =
-            State { core: Core::new(settings), sessions: HashMap::new(), timer_due_ms: IDLE_MS };
+    /// `earlier_deadline` makes the core look at the time before something is due.
+    pub(crate) fn new(core: Core, clock: Clock, earlier_deadline: Arc<Notify>) -> Arc<Self> {
+        let state = State { core, sessions: HashMap::new(), timer_due_ms: IDLE_MS };
         Arc::new(Self {
             state: Mutex::new(state),
             clock,
             tokens: AtomicU64::new(0),
-            earlier_deadline: Notify::new(),
+            earlier_deadline,
         })
+    }
+
+    /// Stores everything and stores nothing more: a session that outlives the broker must not hold
+    /// its data directory.
+    pub(crate) fn close_storage(&self) {
+        self.lock().core.storage.close();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -11,6 +11,8 @@
 //! topics, log/, producers   what is stored
 //! config, broker_config, topic_config   settings under Kafka's names: tables and how they are altered
 //! changes   what alters stored things other than records, a function each
+//! metadata, durability      what outlives the process: the rest of it, and the promise to keep it
+//! storage   the port to where that is kept: memory, or disk/
 //! group/    the group coordinator, a pure state machine
 //! wire/     bounded reading, vectored writing, shapes of requests
 //! clock, rng   the only sources of time and randomness
@@ -27,21 +29,26 @@ mod clock;
 mod config;
 mod connection;
 mod core;
+mod disk;
 mod dispatch;
+mod durability;
 mod error;
 mod frame;
 mod group;
 mod hub;
 mod log;
+mod metadata;
 mod producers;
 mod rng;
 mod server;
+mod storage;
 mod topic_config;
 mod topics;
 mod wire;
 
-pub use args::{BrokerArgs, run};
+pub use args::{BrokerArgs, FsyncMode, run};
 pub use broker::{Broker, Options};
+pub use disk::Fsync;
 pub use hub::{Session, SessionClosed};
 pub use wire::Fatal;
 

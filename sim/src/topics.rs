@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::Token;
 use crate::clock::Now;
+use crate::durability::segment_bytes;
 use crate::error::ErrorCode;
 use crate::log::Log;
 use crate::producers::Producers;
@@ -27,6 +28,12 @@ pub(crate) struct Partition {
     pub(crate) waiting: BTreeSet<Token>,
 }
 
+impl Partition {
+    pub(crate) fn new(log: Log) -> Self {
+        Self { log, ..Self::default() }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: Arc<str>,
@@ -36,6 +43,12 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
+    pub(crate) fn set_config(&mut self, config: TopicConfig) {
+        let segment_bytes = segment_bytes(&config);
+        self.partitions.iter_mut().for_each(|partition| partition.log.roll_at(segment_bytes));
+        self.config = config;
+    }
+
     pub(crate) fn partition_mut(&mut self, index: i32) -> Result<&mut Partition, ErrorCode> {
         usize::try_from(index)
             .ok()
@@ -126,29 +139,27 @@ impl Topics {
         &mut self,
         name: &str,
         id: Uuid,
-        partitions: usize,
+        logs: Vec<Log>,
         config: TopicConfig,
-    ) -> Result<&Topic, ErrorCode> {
-        self.check_new(name, partitions)?;
-        self.partition_count += partitions;
+    ) -> Result<&mut Topic, ErrorCode> {
+        self.check_new(name, logs.len())?;
+        self.partition_count += logs.len();
         let name: Arc<str> = Arc::from(name);
         self.names_by_id.insert(id, name.clone());
         let topic = Topic {
             name: name.clone(),
             id,
             config,
-            partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            partitions: logs.into_iter().map(Partition::new).collect(),
         };
         Ok(self.by_name.entry(name).or_insert(topic))
     }
 
-    /// Gives a topic as many partitions in all.
-    pub(crate) fn grow(&mut self, name: &str, total: usize) -> Result<(), ErrorCode> {
+    /// Gives a topic more partitions.
+    pub(crate) fn grow(&mut self, name: &str, more: Vec<Log>) -> Result<(), ErrorCode> {
         let topic = self.by_name.get_mut(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let more = total.saturating_sub(topic.partitions.len());
-        self.partition_count += more;
-        let total = topic.partitions.len() + more;
-        topic.partitions.resize_with(total, Partition::default);
+        self.partition_count += more.len();
+        topic.partitions.extend(more.into_iter().map(Partition::new));
         Ok(())
     }
 
@@ -216,15 +227,16 @@ mod tests {
     #[test]
     fn partitions_are_bounded_over_all_topics() {
         let mut topics = Topics::default();
+        let logs = |count| (0..count).map(|_| Log::default()).collect::<Vec<_>>();
         let mut create = |name: &str, partitions| {
             let id = Uuid::from_u128(name.len() as u128);
-            topics.create(name, id, partitions, TopicConfig::default()).map(|_| ())
+            topics.create(name, id, logs(partitions), TopicConfig::default()).map(|_| ())
         };
         assert_eq!(create("a", MAX_PARTITIONS), Ok(()));
         assert_eq!(create("a", 1), Err(ErrorCode::TopicAlreadyExists));
         assert_eq!(create("bb", 1), Err(ErrorCode::InvalidPartitions));
         assert!(topics.delete("a").is_ok());
-        assert!(topics.create("bb", Uuid::from_u128(2), 1, TopicConfig::default()).is_ok());
+        assert!(topics.create("bb", Uuid::from_u128(2), logs(1), TopicConfig::default()).is_ok());
         assert_eq!(topics.name_of(Uuid::from_u128(1)), None);
     }
 }

@@ -246,10 +246,15 @@ fn write_partition(
 ) {
     let flexible = version >= FLEXIBLE_FROM;
     let log = core.topics.partition(topic, index).ok().map(|partition| &partition.log);
+    let loaded = match (log, stretch) {
+        (Some(log), Ok(stretch)) => log.load(stretch).map(|loaded| (log, stretch, loaded)),
+        (_, Err(error)) => Err(*error),
+        (None, Ok(_)) => Err(ErrorCode::UnknownTopicOrPartition),
+    };
     let high_watermark = log.map_or(-1, |log| log.high_watermark());
     let fields = outbox.fields();
     fields.put_i32(index);
-    fields.put_i16(code_of(stretch));
+    fields.put_i16(code_of(&loaded));
     fields.put_i64(high_watermark);
     // Without transactions everything committed is stable.
     fields.put_i64(high_watermark);
@@ -264,12 +269,12 @@ fn write_partition(
     if version >= 11 {
         outbox.fields().put_i32(-1);
     }
-    match (log, stretch) {
-        (Some(log), Ok(stretch)) => {
+    match loaded {
+        Ok((log, stretch, loaded)) => {
             outbox.put_length(stretch.size_bytes, flexible);
-            log.write(stretch, outbox);
+            log.write(&loaded, outbox);
         }
-        _ => outbox.put_length(0, flexible),
+        Err(_) => outbox.put_length(0, flexible),
     }
     outbox.put_tags(flexible);
 }

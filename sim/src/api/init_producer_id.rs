@@ -23,5 +23,12 @@ pub(crate) fn answer(
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1);
     }
-    response.with_producer_id(ProducerId(core.new_producer_id())).with_producer_epoch(0)
+    match core.new_producer_id() {
+        Ok(id) => response.with_producer_id(ProducerId(id)).with_producer_epoch(0),
+        // What Kafka says while it has no ids to give: clients ask again.
+        Err(_) => response
+            .with_error_code(ErrorCode::CoordinatorLoadInProgress.code())
+            .with_producer_id(ProducerId(-1))
+            .with_producer_epoch(-1),
+    }
 }

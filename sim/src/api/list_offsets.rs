@@ -70,8 +70,14 @@ fn look_up(
             LATEST => Ok((partition.log.high_watermark(), NONE)),
             EARLIEST | EARLIEST_LOCAL => Ok((partition.log.log_start_offset(), NONE)),
             LATEST_TIERED => Ok((NONE, NONE)),
-            MAX_TIMESTAMP => Ok(partition.log.offset_of_max_timestamp().unwrap_or((NONE, NONE))),
-            timestamp => Ok(partition.log.offset_at(timestamp).unwrap_or((NONE, NONE))),
+            MAX_TIMESTAMP => {
+                let found = partition.log.offset_of_max_timestamp();
+                found.map(|found| found.unwrap_or((NONE, NONE)))
+            }
+            timestamp => {
+                let found = partition.log.offset_at(timestamp);
+                found.map(|found| found.unwrap_or((NONE, NONE)))
+            }
         },
     };
     match found {

@@ -44,21 +44,30 @@ pub(crate) fn answer(
     let expires_wall_ms = Some(request.retention_time_ms)
         .filter(|retention_ms| *retention_ms >= 0)
         .map(|retention_ms| call.now.wall_ms.saturating_add(retention_ms));
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
-            let committed = allowed.and_then(|()| {
+    let mut accepted = Vec::new();
+    let mut checked = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let sound = allowed.and_then(|()| check(core, topic, partition));
+            checked.push(sound.map(|metadata| {
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
-                    metadata: partition.committed_metadata.as_deref().unwrap_or("").to_owned(),
+                    metadata,
                     committed_wall_ms: call.now.wall_ms,
                     expires_wall_ms,
                 };
-                commit(core, &request.group_id, topic, partition, committed)
-            });
+                accepted.push((topic.name.to_string(), partition.partition_index, committed));
+            }));
+        }
+    }
+    let stored = core.commit_offsets(&request.group_id, accepted);
+    let mut results = checked.into_iter().map(|sound| sound.and(stored));
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().zip(&mut results).map(|(partition, result)| {
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
-                .with_error_code(code_of(&committed))
+                .with_error_code(code_of(&result))
         });
         OffsetCommitResponseTopic::default()
             .with_partitions(partitions.collect())
@@ -67,16 +76,16 @@ pub(crate) fn answer(
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-fn commit(
-    core: &mut Core,
-    group_id: &str,
+/// The metadata to keep with the offset.
+fn check(
+    core: &Core,
     topic: &OffsetCommitRequestTopic,
     partition: &OffsetCommitRequestPartition,
-    committed: CommittedOffset,
-) -> Result<(), ErrorCode> {
-    if committed.metadata.len() > core.groups.settings.max_metadata_bytes {
+) -> Result<String, ErrorCode> {
+    let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+    if metadata.len() > core.groups.settings.max_metadata_bytes {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
     core.topics.partition(&topic.name, partition.partition_index)?;
-    core.commit_offset(group_id, &topic.name, partition.partition_index, committed)
+    Ok(metadata.to_owned())
 }

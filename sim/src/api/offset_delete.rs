@@ -44,6 +44,5 @@ fn delete(core: &mut Core, group_id: &str, topic: &str, partition: i32) -> Resul
     if core.groups.may_delete_offsets(group_id)?.is_subscribed_to(topic) {
         return Err(ErrorCode::GroupSubscribedToTopic);
     }
-    core.delete_offset(group_id, topic, partition);
-    Ok(())
+    core.delete_offset(group_id, topic, partition)
 }

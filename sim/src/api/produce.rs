@@ -110,7 +110,10 @@ fn append(
     let mut header = BatchHeader::check(batch)?;
     check_records(&found.config, &header, batch, call.now.wall_ms)?;
     let partition = found.partition_mut(index)?;
+    partition.log.writable()?;
     if let Admission::Duplicate { base_offset, timestamp } = partition.producers.admit(&header)? {
+        // The answer acknowledges what an earlier request wrote, which may not be synced yet.
+        core.promises = true;
         let log_start_offset = partition.log.log_start_offset();
         return Ok(Appended { base_offset, log_append_time: timestamp, log_start_offset });
     }
@@ -120,7 +123,7 @@ fn append(
         header = BatchHeader::read(batch);
     }
     let log_append_time = if log_append_time { header.max_timestamp } else { NO_TIMESTAMP };
-    let base_offset = partition.log.append(&header, batch);
+    let base_offset = partition.log.append(&header, batch)?;
     partition.producers.appended(&header, base_offset);
     if retention.bytes.is_some() {
         partition.log.retain(retention, call.now.wall_ms);

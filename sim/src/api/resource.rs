@@ -82,7 +82,8 @@ impl<'a> Resource<'a> {
                     given.retain(|name, _| changes.iter().any(|(changed, _)| changed == name));
                 }
                 if !validate_only {
-                    core.set_broker_config(*whose, given, call.now);
+                    core.set_broker_config(*whose, given, call.now)
+                        .map_err(|error| (error, "the broker could not be altered".to_owned()))?;
                 }
             }
         }

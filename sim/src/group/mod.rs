@@ -21,6 +21,7 @@ use crate::Token;
 use crate::broker_config::BrokerConfig;
 use crate::clock::Now;
 use crate::error::ErrorCode;
+use crate::metadata::Committed;
 
 /// Groups of one broker. At the limit, groups that hold nothing make room.
 const MAX_GROUPS: usize = 10_000;
@@ -222,17 +223,29 @@ impl Coordinator {
         }
     }
 
+    /// Whether a group is there and has no members.
+    pub(crate) fn may_delete(&self, group_id: &str) -> Result<&Group, ErrorCode> {
+        let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+        if group.state == State::Empty { Ok(group) } else { Err(ErrorCode::NonEmptyGroup) }
+    }
+
     /// Forgets a group without members.
     pub(crate) fn delete(&mut self, group_id: &str) -> Result<(), ErrorCode> {
-        let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        if group.state != State::Empty {
-            return Err(ErrorCode::NonEmptyGroup);
-        }
+        let group = self.may_delete(group_id)?;
         if let Some(due_ms) = group.next_deadline_ms() {
             self.due.remove(&(due_ms, group_id.to_owned()));
         }
         self.groups.remove(group_id);
         Ok(())
+    }
+
+    /// Brings back a group that an earlier broker had; its members will join anew.
+    pub(crate) fn restore(&mut self, group_id: &str, offsets: Committed, now: Now) {
+        let group = self.groups.entry(group_id.to_owned()).or_default();
+        for ((topic, partition), committed) in offsets {
+            group.offsets.commit(&topic, partition, committed);
+        }
+        self.plan_expiry(now);
     }
 
     pub(crate) fn forget_topic(&mut self, topic: &str) {

@@ -38,7 +38,7 @@ impl BatchHeader {
     ///
     /// # Errors
     /// The code that Produce answers with.
-    pub(crate) fn check(batch: &Bytes) -> Result<Self, ErrorCode> {
+    pub(crate) fn check(batch: &[u8]) -> Result<Self, ErrorCode> {
         let corrupt = ErrorCode::CorruptMessage;
         if batch.len() < HEADER_BYTES {
             return Err(corrupt);
@@ -73,7 +73,7 @@ impl BatchHeader {
     }
 
     /// Reads the header of a batch that was checked when it was appended.
-    pub(crate) fn read(batch: &Bytes) -> Self {
+    pub(crate) fn read(batch: &[u8]) -> Self {
         Self {
             base_offset: read_i64(batch, 0),
             codec: read_i16(batch, 21) & COMPRESSION_MASK,

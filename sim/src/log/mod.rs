@@ -1,8 +1,11 @@
-//! One partition's log: record batches in memory, in offset order, with retention from the front.
+//! One partition's log: record batches in offset order, with retention from the front. The index of
+//! them is in memory; the batches are there too, or in segments behind the storage port.
 
 pub(crate) mod batch;
 pub(crate) mod records;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
@@ -13,6 +16,7 @@ use self::batch::{BatchHeader, PATCHED_BYTES};
 use self::records::look_at_records;
 use self::store::Store;
 use crate::error::ErrorCode;
+use crate::storage::{Failed, Segments};
 use crate::wire::Outbox;
 
 /// Nothing here fails over, so every partition stays in its first leader epoch.
@@ -25,22 +29,48 @@ pub(crate) struct Retention {
     pub(crate) ms: Option<i64>,
 }
 
-#[derive(Debug)]
-struct StoredBatch {
+/// What is known of a batch without reading it: 32 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Indexed {
     base_offset: i64,
-    last_offset: i64,
     max_timestamp: i64,
-    /// As it came, or copied; the base offset is put in place when it is read.
-    bytes: Bytes,
+    last_offset_delta: u32,
+    length: u32,
+    /// In its segment; the first batch of each segment is at 0.
+    position: u32,
 }
 
-#[derive(Debug, Default)]
+impl Indexed {
+    fn last_offset(&self) -> i64 {
+        self.base_offset + i64::from(self.last_offset_delta)
+    }
+}
+
+/// Where the batches are.
+#[derive(Debug)]
+enum Batches {
+    /// As they came, or copied, one for each entry of the index; the base offset is put in place
+    /// when one is read.
+    Memory { bytes: VecDeque<Bytes>, store: Store },
+    /// As they are sent to clients.
+    Segments(Box<dyn Segments>),
+}
+
+#[derive(Debug)]
 pub(crate) struct Log {
-    batches: VecDeque<StoredBatch>,
-    store: Store,
+    index: VecDeque<Indexed>,
+    batches: Batches,
     log_start_offset: i64,
     end_offset: i64,
     size_bytes: u64,
+    /// There was more once, and what is there now cannot be read.
+    damaged: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 /// A stretch of batches that one Fetch answers with.
@@ -50,7 +80,56 @@ pub(crate) struct Stretch {
     pub(crate) size_bytes: usize,
 }
 
+/// A stretch that can be written: with what had to be read for it.
+#[derive(Debug)]
+pub(crate) struct Loaded<'a> {
+    stretch: &'a Stretch,
+    /// One piece for each segment that the stretch touches.
+    pieces: Vec<Bytes>,
+}
+
 impl Log {
+    /// An empty log that keeps its batches in `segments`, or else in memory.
+    pub(crate) fn new(segments: Option<Box<dyn Segments>>) -> Self {
+        let in_memory = || Batches::Memory { bytes: VecDeque::new(), store: Store::default() };
+        Self {
+            index: VecDeque::new(),
+            batches: segments.map_or_else(in_memory, Batches::Segments),
+            log_start_offset: 0,
+            end_offset: 0,
+            size_bytes: 0,
+            damaged: false,
+        }
+    }
+
+    /// Fills the log with what its segments hold, from `log_start_offset` on if that is later.
+    pub(crate) fn recover(
+        &mut self,
+        log_start_offset: i64,
+        each: &mut dyn FnMut(&BatchHeader),
+    ) -> Result<(), Failed> {
+        let Batches::Segments(segments) = &mut self.batches else { return Ok(()) };
+        let (index, size_bytes) = (&mut self.index, &mut self.size_bytes);
+        let recovered = segments.recover(&mut |header, position, length| {
+            each(header);
+            let indexed = Indexed {
+                base_offset: header.base_offset,
+                max_timestamp: header.max_timestamp,
+                last_offset_delta: (header.record_count - 1) as u32,
+                length,
+                position,
+            };
+            if indexed.last_offset() >= log_start_offset {
+                index.push_back(indexed);
+                *size_bytes += u64::from(length);
+            }
+        })?;
+        self.damaged = recovered.damaged;
+        self.end_offset = recovered.end_offset;
+        self.log_start_offset = recovered.start_offset.max(log_start_offset).min(self.end_offset);
+        Ok(())
+    }
+
     pub(crate) fn log_start_offset(&self) -> i64 {
         self.log_start_offset
     }
@@ -65,39 +144,74 @@ impl Log {
         self.size_bytes
     }
 
+    /// A segment on disk that has reached this size is followed by a new one.
+    pub(crate) fn roll_at(&mut self, segment_bytes: u32) {
+        if let Batches::Segments(segments) = &mut self.batches {
+            segments.roll_at(segment_bytes);
+        }
+    }
+
+    /// Whether anything can be appended, other than for want of room.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR where an append would leave a hole or could not be trusted.
+    pub(crate) fn writable(&self) -> Result<(), ErrorCode> {
+        match &self.batches {
+            _ if self.damaged => Err(ErrorCode::KafkaStorageError),
+            Batches::Memory { .. } => Ok(()),
+            Batches::Segments(segments) => Ok(segments.writable()?),
+        }
+    }
+
     /// Appends a checked batch and returns its base offset.
-    pub(crate) fn append(&mut self, header: &BatchHeader, batch: &Bytes) -> i64 {
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR, and nothing has changed.
+    pub(crate) fn append(&mut self, header: &BatchHeader, batch: &Bytes) -> Result<i64, ErrorCode> {
         let base_offset = self.end_offset;
+        let position = match &mut self.batches {
+            Batches::Memory { bytes, store } => {
+                bytes.push_back(store.keep(batch));
+                0
+            }
+            Batches::Segments(_) if self.damaged => return Err(ErrorCode::KafkaStorageError),
+            Batches::Segments(segments) => segments.append(base_offset, batch)?,
+        };
         self.end_offset += i64::from(header.record_count);
         self.size_bytes += batch.len() as u64;
-        self.batches.push_back(StoredBatch {
+        self.index.push_back(Indexed {
             base_offset,
-            last_offset: self.end_offset - 1,
             max_timestamp: header.max_timestamp,
-            bytes: self.store.keep(batch),
+            last_offset_delta: (header.record_count - 1) as u32,
+            length: batch.len() as u32,
+            position,
         });
-        base_offset
+        Ok(base_offset)
     }
 
     /// The batches from the one that contains `offset` on, up to `max_bytes`; the first one is
     /// included however large it is when `at_least_one`, so that a reader always gets on.
     ///
     /// # Errors
-    /// OFFSET_OUT_OF_RANGE before the log's start or behind its end.
+    /// OFFSET_OUT_OF_RANGE before the log's start or behind its end; KAFKA_STORAGE_ERROR at and
+    /// behind the end of a damaged log, where records are that cannot be read.
     pub(crate) fn stretch(
         &self,
         offset: i64,
         max_bytes: usize,
         at_least_one: bool,
     ) -> Result<Stretch, ErrorCode> {
+        if self.damaged && offset >= self.end_offset {
+            return Err(ErrorCode::KafkaStorageError);
+        }
         if offset < self.log_start_offset || offset > self.end_offset {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let first = self.batch_with(offset);
         let mut size_bytes = 0;
         let mut end = first;
-        for stored in self.batches.range(first..) {
-            let grown = size_bytes + stored.bytes.len();
+        for indexed in self.index.range(first..) {
+            let grown = size_bytes + indexed.length as usize;
             if grown > max_bytes && !(at_least_one && end == first) {
                 break;
             }
@@ -109,39 +223,66 @@ impl Log {
 
     /// Index of the batch that contains `offset`: the newest one is asked for most often.
     fn batch_with(&self, offset: i64) -> usize {
-        match self.batches.back() {
-            Some(last) if offset > last.last_offset => self.batches.len(),
-            Some(last) if offset >= last.base_offset => self.batches.len() - 1,
-            _ => self.batches.partition_point(|stored| stored.last_offset < offset),
+        match self.index.back() {
+            Some(last) if offset > last.last_offset() => self.index.len(),
+            Some(last) if offset >= last.base_offset => self.index.len() - 1,
+            _ => self.index.partition_point(|indexed| indexed.last_offset() < offset),
         }
     }
 
-    /// Writes a stretch of this log, taken in the same step, with its offsets in place.
-    pub(crate) fn write(&self, stretch: &Stretch, outbox: &mut Outbox) {
-        for stored in self.batches.range(stretch.batches.clone()) {
+    /// Reads what has to be read before a stretch, taken in the same step, can be written.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR.
+    pub(crate) fn load<'a>(&self, stretch: &'a Stretch) -> Result<Loaded<'a>, ErrorCode> {
+        let mut loaded = Loaded { stretch, pieces: Vec::new() };
+        let Batches::Segments(segments) = &self.batches else { return Ok(loaded) };
+        let mut batches = self.index.range(stretch.batches.clone()).peekable();
+        while let Some(first) = batches.next() {
+            let mut length = first.length as usize;
+            while let Some(next) = batches.next_if(|next| next.position != 0) {
+                length += next.length as usize;
+            }
+            loaded.pieces.push(segments.read(first.base_offset, first.position, length)?);
+        }
+        Ok(loaded)
+    }
+
+    /// Writes a stretch of this log with its offsets in place.
+    pub(crate) fn write(&self, loaded: &Loaded<'_>, outbox: &mut Outbox) {
+        let Batches::Memory { bytes, .. } = &self.batches else {
+            loaded.pieces.iter().for_each(|piece| outbox.put_bytes_from(piece, 0));
+            return;
+        };
+        let range = loaded.stretch.batches.clone();
+        for (indexed, bytes) in self.index.range(range.clone()).zip(bytes.range(range)) {
             let fields = outbox.fields();
-            fields.extend_from_slice(&stored.base_offset.to_be_bytes());
-            fields.extend_from_slice(&stored.bytes[8..12]);
+            fields.extend_from_slice(&indexed.base_offset.to_be_bytes());
+            fields.extend_from_slice(&bytes[8..12]);
             fields.extend_from_slice(&LEADER_EPOCH.to_be_bytes());
-            outbox.put_bytes_from(&stored.bytes, PATCHED_BYTES);
+            outbox.put_bytes_from(bytes, PATCHED_BYTES);
         }
     }
 
     /// Drops whole batches from the front until retention is met. Returns whether any went.
     pub(crate) fn retain(&mut self, retention: Retention, wall_ms: i64) -> bool {
         let before = self.log_start_offset;
-        while let Some(first) = self.batches.front() {
-            let too_large = retention.bytes.is_some_and(|limit| self.size_bytes > limit);
+        let mut size_bytes = self.size_bytes;
+        let mut start_offset = before;
+        for (at, indexed) in self.index.iter().enumerate() {
+            let too_large = retention.bytes.is_some_and(|limit| size_bytes > limit);
             let too_old = retention
                 .ms
-                .is_some_and(|limit| wall_ms.saturating_sub(first.max_timestamp) > limit);
+                .is_some_and(|limit| wall_ms.saturating_sub(indexed.max_timestamp) > limit);
             // The newest batch outlives a size limit that is smaller than itself.
-            if !(too_old || too_large && self.batches.len() > 1) {
+            if !(too_old || too_large && at + 1 < self.index.len()) {
                 break;
             }
-            self.log_start_offset = first.last_offset + 1;
-            self.size_bytes -= first.bytes.len() as u64;
-            self.batches.pop_front();
+            size_bytes -= u64::from(indexed.length);
+            start_offset = indexed.last_offset() + 1;
+        }
+        if start_offset != before {
+            self.drop_before(start_offset);
         }
         self.log_start_offset != before
     }
@@ -151,39 +292,72 @@ impl Log {
     pub(crate) fn drop_before(&mut self, start_offset: i64) {
         let start_offset = start_offset.clamp(self.log_start_offset, self.end_offset);
         self.log_start_offset = start_offset;
-        while let Some(first) = self.batches.front() {
-            if first.last_offset >= start_offset {
-                break;
+        while self.index.front().is_some_and(|first| first.last_offset() < start_offset) {
+            if let Some(first) = self.index.pop_front() {
+                self.size_bytes -= u64::from(first.length);
             }
-            self.size_bytes -= first.bytes.len() as u64;
-            self.batches.pop_front();
+            if let Batches::Memory { bytes, .. } = &mut self.batches {
+                bytes.pop_front();
+            }
+        }
+        if let Batches::Segments(segments) = &mut self.batches {
+            let needed_from = self.index.front().map_or(self.end_offset, |first| first.base_offset);
+            segments.drop_before(needed_from, self.end_offset);
         }
     }
 
     /// First offset whose timestamp is at least `timestamp`, with that timestamp.
-    pub(crate) fn offset_at(&self, timestamp: i64) -> Option<(i64, i64)> {
-        let mut late_enough =
-            self.batches.iter().filter(|stored| stored.max_timestamp >= timestamp);
-        late_enough.find_map(|stored| self.first_record(stored, |time| time >= timestamp))
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR when a batch cannot be read.
+    pub(crate) fn offset_at(&self, timestamp: i64) -> Result<Option<(i64, i64)>, ErrorCode> {
+        self.first_where(|max| max >= timestamp, |time| time >= timestamp)
     }
 
     /// The first record with the largest timestamp of the log.
-    pub(crate) fn offset_of_max_timestamp(&self) -> Option<(i64, i64)> {
-        let largest = self.batches.iter().map(|stored| stored.max_timestamp).max()?;
-        let mut latest = self.batches.iter().filter(|stored| stored.max_timestamp == largest);
-        latest.find_map(|stored| self.first_record(stored, |time| time == largest))
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR when a batch cannot be read.
+    pub(crate) fn offset_of_max_timestamp(&self) -> Result<Option<(i64, i64)>, ErrorCode> {
+        let largest = self.index.iter().map(|indexed| indexed.max_timestamp).max();
+        let Some(largest) = largest else { return Ok(None) };
+        self.first_where(|max| max == largest, |time| time == largest)
+    }
+
+    /// The first record that qualifies, of the batches whose largest timestamp says that they may
+    /// have one.
+    fn first_where(
+        &self,
+        may: impl Fn(i64) -> bool,
+        qualifies: impl Fn(i64) -> bool,
+    ) -> Result<Option<(i64, i64)>, ErrorCode> {
+        let candidates = self.index.iter().enumerate();
+        for (at, _) in candidates.filter(|(_, indexed)| may(indexed.max_timestamp)) {
+            let found = self.first_record(at, &qualifies)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// The first record of a batch that qualifies and is not deleted. Where records cannot be read,
     /// the batch's first offset is the answer: a reader meets what it asked for a little later.
     fn first_record(
         &self,
-        stored: &StoredBatch,
+        at: usize,
         qualifies: impl Fn(i64) -> bool,
-    ) -> Option<(i64, i64)> {
+    ) -> Result<Option<(i64, i64)>, ErrorCode> {
+        let indexed = self.index[at];
+        let batch = match &self.batches {
+            Batches::Memory { bytes, .. } => bytes[at].clone(),
+            Batches::Segments(segments) => {
+                segments.read(indexed.base_offset, indexed.position, indexed.length as usize)?
+            }
+        };
         let mut found = None;
-        let read = look_at_records(&stored.bytes, |record| {
-            let offset = stored.base_offset + record.offset_delta;
+        let read = look_at_records(&batch, |record| {
+            let offset = indexed.base_offset + record.offset_delta;
             if offset < self.log_start_offset || !qualifies(record.timestamp) {
                 return ControlFlow::Continue(());
             }
@@ -191,107 +365,9 @@ impl Log {
             ControlFlow::Break(())
         });
         if read.is_err() {
-            let first = stored.base_offset.max(self.log_start_offset);
-            return Some((first, BatchHeader::read(&stored.bytes).base_timestamp));
+            let first = indexed.base_offset.max(self.log_start_offset);
+            return Ok(Some((first, BatchHeader::read(&batch).base_timestamp)));
         }
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::batch::tests::batch;
-    use super::*;
-
-    fn log_of(batches: &[Bytes]) -> Log {
-        let mut log = Log::default();
-        for batch in batches {
-            log.append(&BatchHeader::check(batch).unwrap(), batch);
-        }
-        log
-    }
-
-    fn offsets(log: &Log, stretch: &Stretch) -> Vec<i64> {
-        log.batches.range(stretch.batches.clone()).map(|stored| stored.base_offset).collect()
-    }
-
-    #[test]
-    fn an_offset_inside_a_batch_reads_that_batch() {
-        let log = log_of(&[batch(&[1, 2, 3], 9), batch(&[4], 9), batch(&[5, 6], 9)]);
-        for (offset, expected) in
-            [(0, vec![0, 3, 4]), (2, vec![0, 3, 4]), (3, vec![3, 4]), (5, vec![4]), (6, vec![])]
-        {
-            let stretch = log.stretch(offset, usize::MAX, false).unwrap();
-            assert_eq!(offsets(&log, &stretch), expected, "from {offset}");
-        }
-        for offset in [-1, 7] {
-            assert_eq!(log.stretch(offset, 9, true), Err(ErrorCode::OffsetOutOfRange));
-        }
-    }
-
-    #[test]
-    fn limits_hold_except_for_the_first_batch() {
-        let log = log_of(&[batch(&[1], 100), batch(&[2], 100), batch(&[3], 100)]);
-        let one = batch(&[1], 100).len();
-        let length = |max, at_least_one| {
-            let stretch = log.stretch(0, max, at_least_one).unwrap();
-            (offsets(&log, &stretch).len(), stretch.size_bytes)
-        };
-        assert_eq!(length(2 * one, false), (2, 2 * one));
-        assert_eq!(length(2 * one - 1, false), (1, one));
-        assert_eq!(length(1, true), (1, one));
-        assert_eq!(length(1, false), (0, 0));
-    }
-
-    #[test]
-    fn written_batches_carry_their_offsets_and_still_check() {
-        let log = log_of(&[batch(&[1, 2], 10), batch(&[3], 50_000)]);
-        let stretch = log.stretch(0, usize::MAX, true).unwrap();
-        let mut outbox = Outbox::default();
-        log.write(&stretch, &mut outbox);
-        let bytes = outbox.to_bytes();
-        assert_eq!(bytes.len(), stretch.size_bytes);
-        let second = bytes.slice(batch(&[1, 2], 10).len()..);
-        assert_eq!(BatchHeader::check(&second).unwrap().base_offset, 2);
-    }
-
-    #[test]
-    fn retention_moves_the_start_but_keeps_the_newest_batch_of_a_small_limit() {
-        let mut log = log_of(&[batch(&[10, 11], 100), batch(&[20], 100), batch(&[30], 100)]);
-        let by_bytes = Retention { bytes: Some(log.size_bytes() - 1), ms: None };
-        assert!(log.retain(by_bytes, 0));
-        assert_eq!((log.log_start_offset(), log.high_watermark()), (2, 4));
-        assert_eq!(log.stretch(1, 1, true), Err(ErrorCode::OffsetOutOfRange));
-        log.retain(Retention { bytes: Some(0), ms: None }, 0);
-        assert_eq!(log.log_start_offset(), 3);
-        assert!(!log.retain(Retention { bytes: None, ms: Some(5) }, 35));
-        assert!(log.retain(Retention { bytes: None, ms: Some(5) }, 36));
-        assert_eq!((log.log_start_offset(), log.size_bytes()), (4, 0));
-    }
-
-    #[test]
-    fn timestamps_find_their_record() {
-        let log = log_of(&[batch(&[10, 30, 20], 9), batch(&[25, 40], 9)]);
-        assert_eq!(log.offset_at(5), Some((0, 10)));
-        assert_eq!(log.offset_at(15), Some((1, 30)));
-        assert_eq!(log.offset_at(31), Some((4, 40)));
-        assert_eq!(log.offset_at(41), None);
-        assert_eq!(log.offset_of_max_timestamp(), Some((4, 40)));
-        assert_eq!(Log::default().offset_of_max_timestamp(), None);
-    }
-
-    #[test]
-    fn the_start_moves_into_a_batch_and_never_back() {
-        let mut log = log_of(&[batch(&[10], 9), batch(&[20, 21, 22], 9), batch(&[30], 9)]);
-        log.drop_before(3);
-        assert_eq!((log.log_start_offset(), log.batches.len()), (3, 2));
-        let stretch = log.stretch(3, usize::MAX, true).unwrap();
-        assert_eq!(offsets(&log, &stretch), [1, 4], "its batch is still whole");
-        assert_eq!(log.stretch(2, 9, true), Err(ErrorCode::OffsetOutOfRange));
-        assert_eq!(log.offset_at(20), Some((3, 22)), "deleted records are not found");
-        log.drop_before(1);
-        assert_eq!(log.log_start_offset(), 3);
-        log.drop_before(99);
-        assert_eq!((log.log_start_offset(), log.batches.len(), log.size_bytes()), (5, 0, 0));
+        Ok(found)
     }
 }

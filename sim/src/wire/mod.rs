@@ -21,6 +21,8 @@ pub enum Fatal {
     UnsupportedVersion { key: i16, version: i16 },
     #[error("a frame of {length} bytes exceeds the limit of {limit}")]
     FrameTooLarge { length: i64, limit: usize },
+    #[error("what the response promises could not be synced to disk")]
+    Unsynced,
     #[error("cannot encode the response: {0}")]
     Unencodable(String),
 }

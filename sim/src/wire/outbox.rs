@@ -31,13 +31,18 @@ impl Outbox {
         self.owned.len() + self.shared_len
     }
 
-    /// Starts a response frame with its header.
-    pub(crate) fn begin(&mut self, correlation_id: i32, tagged_header: bool) -> FrameStart {
-        let start = FrameStart {
+    /// Where the next frame starts.
+    pub(crate) fn position(&self) -> FrameStart {
+        FrameStart {
             owned_at: self.owned.len(),
             shared_before: self.shared.len(),
             len_before: self.len(),
-        };
+        }
+    }
+
+    /// Starts a response frame with its header.
+    pub(crate) fn begin(&mut self, correlation_id: i32, tagged_header: bool) -> FrameStart {
+        let start = self.position();
         self.owned.put_i32(0);
         self.owned.put_i32(correlation_id);
         if tagged_header {
@@ -140,6 +145,23 @@ impl Outbox {
         filled
     }
 
+    /// Takes out what was written since the outbox was this long, to be [appended](Self::append) later.
+    pub(crate) fn split_off(&mut self, start: &FrameStart) -> Self {
+        let owned = self.owned.split_off(start.owned_at);
+        let shared = self.shared.split_off(start.shared_before);
+        let shared_len = shared.iter().map(|(_, bytes)| bytes.len()).sum();
+        self.shared_len -= shared_len;
+        let shared = shared.into_iter().map(|(at, bytes)| (at - start.owned_at, bytes)).collect();
+        Self { owned, shared, shared_len }
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        let offset = self.owned.len();
+        self.owned.extend_from_slice(&other.owned);
+        self.shared.extend(other.shared.into_iter().map(|(at, bytes)| (at + offset, bytes)));
+        self.shared_len += other.shared_len;
+    }
+
     pub(crate) fn clear(&mut self) {
         self.owned.clear();
         self.owned.shrink_to(KEEP_CAPACITY_BYTES);
@@ -201,5 +223,18 @@ mod tests {
         outbox.put_bytes_from(&Bytes::from(vec![1; SHARE_FROM_BYTES]), 0);
         outbox.abandon(&frame);
         assert_eq!(outbox.to_bytes(), whole);
+    }
+
+    #[test]
+    fn what_is_held_back_comes_out_as_it_was_written() {
+        let mut outbox = outbox_with_large_batches();
+        let before = outbox.to_bytes();
+        let start = outbox.position();
+        outbox.append(outbox_with_large_batches());
+        let held = outbox.split_off(&start);
+        assert_eq!((outbox.to_bytes(), held.to_bytes()), (before.clone(), before.clone()));
+        outbox.append(held);
+        assert_eq!(outbox.to_bytes(), [&before[..], &before].concat());
+        assert_eq!(outbox.len(), 2 * before.len());
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) topics: Topics,
     pub(crate) groups: Coordinator,
     pub(crate) storage: Box<dyn Storage>,
+    /// How often a broker has started on this storage.
+    pub(crate) starts: u64,
     /// Whether this request promises something that was written before it.
     pub(crate) promises: bool,
     pub(crate) next_producer_id: i64,
@@ -101,6 +103,7 @@ impl Core {
             rng,
             topics: Topics::default(),
             storage: Box::new(Volatile),
+            starts: 0,
             promises: false,
             next_producer_id,
             producer_ids_taken: next_producer_id,

@@ -14,6 +14,7 @@ use crate::dispatch;
 use crate::group::state::Group;
 use crate::log::Log;
 use crate::metadata::{Committed, Config, Entry, Metadata, TopicMetadata};
+use crate::rng::Rng;
 use crate::storage::{Failed, Place, Storage, Ticket};
 use crate::topic_config::{TopicConfig, altered};
 use crate::wire::{Fatal, Outbox};
@@ -42,6 +43,8 @@ impl Core {
     ) -> Result<Self, Failed> {
         let mut core = Self::new(settings);
         core.storage = storage;
+        core.starts = metadata.starts;
+        core.rng = Rng::from_seed(settings.seed.wrapping_add(metadata.starts));
         for (whose, config) in metadata.broker {
             let given = restored(&config, |given, changes| {
                 // Each is set in turn, on top of those before.
@@ -146,6 +149,7 @@ impl Core {
         let groups = self.groups.iter().filter(|(_, group)| !group.offsets.is_empty());
         Metadata {
             cluster_id: Some(self.cluster_id.to_string()),
+            starts: self.starts,
             producer_ids_taken: Some(self.producer_ids_taken),
             broker: broker.collect(),
             topics: topics.collect(),

@@ -15,6 +15,8 @@ pub(crate) type Config = BTreeMap<String, String>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
     ClusterId(String),
+    /// How often a broker has started here: no two of them draw the same ids.
+    Starts(u64),
     /// Producer ids below this one may have been given out.
     ProducerIdsTaken(i64),
     TopicCreated {
@@ -76,6 +78,7 @@ pub(crate) type Committed = BTreeMap<(String, i32), CommittedOffset>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) cluster_id: Option<String>,
+    pub(crate) starts: u64,
     pub(crate) producer_ids_taken: Option<i64>,
     pub(crate) broker: BTreeMap<Whose, Config>,
     pub(crate) topics: BTreeMap<String, TopicMetadata>,
@@ -87,6 +90,7 @@ impl Metadata {
     pub(crate) fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::ClusterId(id) => self.cluster_id = Some(id),
+            Entry::Starts(starts) => self.starts = starts,
             Entry::ProducerIdsTaken(taken) => self.producer_ids_taken = Some(taken),
             Entry::TopicCreated { name, id, partitions, config } => {
                 let log_starts = BTreeMap::new();
@@ -138,6 +142,7 @@ impl Metadata {
     pub(crate) fn into_entries(self) -> Vec<Entry> {
         let mut entries = Vec::new();
         entries.extend(self.cluster_id.map(Entry::ClusterId));
+        entries.push(Entry::Starts(self.starts));
         entries.extend(self.producer_ids_taken.map(Entry::ProducerIdsTaken));
         let broker = self.broker.into_iter();
         entries.extend(broker.map(|(whose, config)| Entry::BrokerConfigured { whose, config }));
@@ -186,6 +191,7 @@ mod tests {
         };
         vec![
             Entry::ClusterId("cluster".to_owned()),
+            Entry::Starts(3),
             Entry::ProducerIdsTaken(1_000),
             topic("a"),
             topic("bb"),

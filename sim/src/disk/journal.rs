@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
-use super::line::{entry, put_line, text, text_of};
+use super::line::{could_begin, entry, put_line, text, text_of};
 use super::tail::{Shared, Tail};
 use crate::metadata::{Entry, Metadata};
 use crate::storage::Failed;
@@ -30,7 +30,7 @@ pub(super) struct Journal {
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) metadata: Metadata,
-    sound_bytes: u64,
+    pub(super) sound_bytes: u64,
 }
 
 /// Reads the journal of a directory; `None` if it has none.
@@ -61,6 +61,9 @@ pub(super) fn read(shared: &Shared, directory: &Path) -> Result<Option<Read>, Op
             Some(_) => {
                 return Err(OpenError::Damaged { path, position: bad.unwrap_or(position) });
             }
+            None if holds_entry(line) => {
+                return Err(OpenError::Damaged { path, position: bad.unwrap_or(position) });
+            }
             None => bad = bad.or(Some(position)),
         }
         position += line.len() as u64;
@@ -70,6 +73,12 @@ pub(super) fn read(shared: &Shared, directory: &Path) -> Result<Option<Read>, Op
         tracing::warn!(%path, position, "cut off a torn entry at the end of the journal");
     }
     Ok(Some(read))
+}
+
+/// Whether there is a sound entry somewhere in a line that is none: its beginning was lost.
+fn holds_entry(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    (1..line.len()).any(|from| could_begin(&line[from..]) && text_of(&line[from..]).is_some())
 }
 
 fn contents(shared: &Shared, path: &Path) -> io::Result<Vec<u8>> {
@@ -92,23 +101,23 @@ fn check_format(directory: &Path, path: &Path, first: &[u8]) -> Result<(), OpenE
 }
 
 impl Journal {
-    /// Starts a journal that says as much as the one that was read, or nothing.
+    /// Starts a journal with this in it, in place of one that has `sound_bytes` if there is one.
     ///
     /// # Errors
     /// There is none yet, and none can be made.
     pub(super) fn open(
         shared: &Shared,
         directory: &Path,
-        read: Option<&Read>,
+        metadata: &Metadata,
+        sound_bytes: Option<u64>,
     ) -> Result<Self, Failed> {
-        let entries = read.map(|read| read.metadata.clone().into_entries()).unwrap_or_default();
-        let replaced = replace(shared, directory, &entries);
-        let tail = match (replaced, read) {
+        let replaced = replace(shared, directory, &metadata.clone().into_entries());
+        let tail = match (replaced, sound_bytes) {
             (Ok(tail), _) => tail,
             (Err(failed), None) => return Err(failed),
             // A full disk is no reason not to serve what there is.
-            (Err(_), Some(read)) => {
-                let mut tail = Tail::of(shared, directory.join(NAME), read.sound_bytes);
+            (Err(_), Some(sound_bytes)) => {
+                let mut tail = Tail::of(shared, directory.join(NAME), sound_bytes);
                 tail.cut(shared)?;
                 tail
             }

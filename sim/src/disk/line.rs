@@ -29,11 +29,17 @@ pub(super) fn text_of(line: &[u8]) -> Option<&str> {
     sound.then_some(text)
 }
 
+/// A cheap look before a checksum is computed.
+pub(super) fn could_begin(line: &[u8]) -> bool {
+    line.get(CHECKSUM_DIGITS) == Some(&b' ') && line[..CHECKSUM_DIGITS].is_ascii()
+}
+
 /// An entry's text.
 pub(super) fn text(entry: &Entry) -> String {
     let mut words = Words::default();
     match entry {
         Entry::ClusterId(id) => words.of("cluster-id").text(id),
+        Entry::Starts(starts) => words.of("starts").number(starts),
         Entry::ProducerIdsTaken(below) => words.of("producer-ids").number(below),
         Entry::TopicCreated { name, id, partitions, config } => {
             words.of("topic").text(name).number(id).number(partitions).config(config)
@@ -74,6 +80,7 @@ pub(super) fn entry(text: &str) -> Option<Entry> {
     let words = &mut words;
     let entry = match words.next()? {
         "cluster-id" => Entry::ClusterId(word(words)?),
+        "starts" => Entry::Starts(number(words)?),
         "producer-ids" => Entry::ProducerIdsTaken(number(words)?),
         "topic" => Entry::TopicCreated {
             name: word(words)?,
@@ -200,6 +207,7 @@ mod tests {
         let whose = prop_oneof![Just(Whose::ThisBroker), Just(Whose::AllBrokers)];
         prop_oneof![
             text().prop_map(Entry::ClusterId),
+            any::<u64>().prop_map(Entry::Starts),
             any::<i64>().prop_map(Entry::ProducerIdsTaken),
             (text(), any::<u128>(), any::<usize>(), config.clone()).prop_map(
                 |(name, id, partitions, config)| {

@@ -24,6 +24,8 @@ mod scan;
 mod segments;
 mod syncer;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -109,9 +111,11 @@ impl Disk {
         let syncer = Arc::new(Syncer::new(fsync, files.clone(), wake));
         let shared = Arc::new(Shared::new(files, syncer));
         let read = journal::read(&shared, directory)?;
-        let journal = Journal::open(&shared, directory, read.as_ref())
+        let sound_bytes = read.as_ref().map(|read| read.sound_bytes);
+        let mut metadata = read.map(|read| read.metadata).unwrap_or_default();
+        metadata.starts += 1;
+        let journal = Journal::open(&shared, directory, &metadata, sound_bytes)
             .map_err(|_| OpenError::Unusable(directory.to_owned()))?;
-        let metadata = read.map(|read| read.metadata).unwrap_or_default();
         let directory = directory.to_owned();
         let disk = Self { directory, shared, journal, lock: None, thread: None };
         disk.remove_orphans(&metadata);

@@ -15,6 +15,9 @@ use crate::storage::{Failed, Recovered, Segments};
 
 const SUFFIX: &str = ".log";
 const NAME_DIGITS: usize = 20;
+/// A partition's first segment may be the first of its topic, and that the first of all: new names in
+/// the directories of the partition, the topic, all topics, and the data.
+const NEW_NAMES: usize = 4;
 
 #[derive(Debug)]
 struct Segment {
@@ -44,11 +47,14 @@ impl DiskSegments {
     /// Starts a segment; its name and those above it have to be synced along with what it will hold.
     fn roll(&mut self, base_offset: i64) -> Result<(), Failed> {
         let tail = Tail::create(&self.shared, self.path(base_offset))?;
-        let first = self.segments.is_empty();
-        let directories = self.directory.ancestors().take(if first { 3 } else { 1 });
-        directories.for_each(|directory| self.shared.syncer.named(directory));
+        self.sync_names(if self.segments.is_empty() { NEW_NAMES } else { 1 });
         self.segments.push_back(Segment { base_offset, tail });
         Ok(())
+    }
+
+    fn sync_names(&self, levels: usize) {
+        let directories = self.directory.ancestors().take(levels);
+        directories.for_each(|directory| self.shared.syncer.named(directory));
     }
 
     /// The segment to append so many bytes to.
@@ -126,6 +132,7 @@ impl Segments for DiskSegments {
         let offsets = self.list()?;
         let Some(start_offset) = offsets.first().copied() else { return Ok(Recovered::default()) };
         let mut end_offset = start_offset;
+        self.sync_names(NEW_NAMES);
         for (at, base_offset) in offsets.iter().copied().enumerate() {
             let path = self.path(base_offset);
             if base_offset != end_offset {
@@ -151,6 +158,8 @@ impl Segments for DiskSegments {
             if let Some(segment) = self.segments.back_mut() {
                 segment.tail.end = scanned.sound_bytes;
             }
+            // The process that wrote this may have been killed before it was synced.
+            self.shared.syncer.wrote(&file);
             if scanned.end != End::Sound {
                 let later = self.remove_empty(&offsets[at + 1..]);
                 self.end_badly(&scanned, &later)?;

@@ -100,6 +100,8 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
     let listen = resolve(&args.listen).await?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    // A file that may not grow is a failed write, and no reason to die.
+    let _outgrown = ignore_outgrown_files();
     let options = Options {
         listen,
         advertise: args.advertise.clone(),
@@ -127,6 +129,17 @@ pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
     broker.stop().await;
     Ok(())
 }
+
+/// The signal that comes with a write beyond the limit on file sizes ends a process that has no
+/// handler for it.
+#[cfg(target_os = "linux")]
+fn ignore_outgrown_files() -> Option<tokio::signal::unix::Signal> {
+    const SIGXFSZ: i32 = 25;
+    signal(SignalKind::from_raw(SIGXFSZ)).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ignore_outgrown_files() {}
 
 async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
     let mut addresses = tokio::net::lookup_host(listen)

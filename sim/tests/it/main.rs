@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "a poll over real sockets ends at a real deadline")]
 
+mod durable;
 mod every_api;
 mod groups;
 mod java_tools;
 mod malformed;
+mod process;
 mod records;
 mod rskafka_client;
 mod wire;

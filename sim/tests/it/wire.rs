@@ -22,6 +22,26 @@ impl Wire {
         Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 
+    /// To a broker that may have been killed.
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).await.ok()?;
+        Some(Self { stream, correlation_id: 0 })
+    }
+
+    /// `None` when the connection is lost before the response is here.
+    pub(crate) async fn try_call<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> Option<R::Response> {
+        self.correlation_id += 1;
+        let frame = frame_of(version, self.correlation_id, request);
+        self.stream.write_all(&frame).await.ok()?;
+        let mut frame = self.receive_frame().await?;
+        ResponseHeader::decode(&mut frame, R::Response::header_version(version)).ok()?;
+        R::Response::decode(&mut frame, version).ok()
+    }
+
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) {
         self.correlation_id += 1;
         let frame = frame_of(version, self.correlation_id, request);

@@ -187,7 +187,7 @@ fn unescape(word: &str) -> Option<String> {
     for piece in pieces {
         let digits = piece.get(..2)?;
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(piece[2..].as_bytes());
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
     }
     String::from_utf8(bytes).ok()
 }
@@ -218,7 +218,8 @@ mod tests {
             text().prop_map(Entry::TopicDeleted),
             (text(), any::<usize>())
                 .prop_map(|(topic, partitions)| Entry::PartitionsAdded { topic, partitions }),
-            (text(), config).prop_map(|(topic, config)| Entry::TopicConfigured { topic, config }),
+            (text(), config.clone())
+                .prop_map(|(topic, config)| Entry::TopicConfigured { topic, config }),
             (text(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| {
                 Entry::LogStartMoved { topic, partition, offset }
             }),

@@ -246,6 +246,8 @@ fn write_partition(
 ) {
     let flexible = version >= FLEXIBLE_FROM;
     let log = core.topics.partition(topic, index).ok().map(|partition| &partition.log);
+    // A refused reader is told no offsets, as by Kafka: it asks ListOffsets where to go on.
+    let log = log.filter(|_| stretch.is_ok());
     let high_watermark = log.map_or(-1, |log| log.high_watermark());
     let fields = outbox.fields();
     fields.put_i32(index);

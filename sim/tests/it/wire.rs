@@ -13,13 +13,18 @@ use tokio::net::TcpStream;
 
 /// A connection that sends what it is told to, sound or not.
 pub(crate) struct Wire {
+    address: SocketAddr,
     stream: TcpStream,
     correlation_id: i32,
 }
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+        Self { address, stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+    }
+
+    pub(crate) async fn reconnect(&mut self) {
+        *self = Self::connect(self.address).await;
     }
 
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) {
@@ -39,6 +44,13 @@ impl Wire {
         let response = R::Response::decode(&mut frame, version).unwrap();
         assert!(!frame.has_remaining(), "the response has {} bytes too many", frame.len());
         response
+    }
+
+    /// The next response, or `None` when the broker has closed the connection.
+    pub(crate) async fn try_receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
+        let mut frame = self.receive_frame().await?;
+        ResponseHeader::decode(&mut frame, R::Response::header_version(version)).unwrap();
+        Some(R::Response::decode(&mut frame, version).unwrap())
     }
 
     /// The next frame, or `None` when the broker has closed the connection.

@@ -12,6 +12,7 @@ mod admin;
 mod configs;
 mod data;
 mod groups;
+mod others;
 
 /// What one side answered, a line for each question.
 pub(crate) struct Transcript {
@@ -37,9 +38,12 @@ impl Transcript {
     }
 }
 
-async fn transcript(address: SocketAddr, run: u32) -> Vec<String> {
+type Served = Vec<(i16, i16, i16)>;
+
+async fn transcript(address: SocketAddr, run: u32, ours: &Served) -> (Vec<String>, Served) {
     let wire = Wire::connect(address).await;
     let mut transcript = Transcript { wire, run, lines: Vec::new() };
+    let served = others::served(&mut transcript, ours).await;
     admin::topics(&mut transcript).await;
     admin::partitions(&mut transcript).await;
     admin::metadata(&mut transcript).await;
@@ -50,7 +54,12 @@ async fn transcript(address: SocketAddr, run: u32) -> Vec<String> {
     data::deleted_and_looked_up(&mut transcript).await;
     groups::commits(&mut transcript).await;
     groups::members(&mut transcript).await;
-    transcript.lines
+    others::versions(&mut transcript).await;
+    others::coordinators(&mut transcript).await;
+    others::epochs_and_sessions(&mut transcript).await;
+    others::replaced_configs(&mut transcript).await;
+    others::old_offsets(&mut transcript).await;
+    (transcript.lines, served)
 }
 
 #[tokio::test]
@@ -63,8 +72,8 @@ async fn a_real_kafka_gives_the_same_answers() {
     let settings = [("group.min.session.timeout.ms", "6000"), ("log.retention.ms", "604800000")];
     let config = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let broker = Broker::start(Options { config, ..Options::default() }).unwrap();
-    let ours = transcript(broker.address(), run).await;
-    let theirs = transcript(kafka.parse().unwrap(), run).await;
+    let (ours, served) = transcript(broker.address(), run, &Vec::new()).await;
+    let (theirs, _) = transcript(kafka.parse().unwrap(), run, &served).await;
     let differing: Vec<_> =
         ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).collect();
     for (ours, theirs) in &differing {

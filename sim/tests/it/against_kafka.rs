@@ -13,6 +13,7 @@ mod configs;
 mod data;
 mod groups;
 mod others;
+mod rebalances;
 
 /// What one side answered, a line for each question.
 pub(crate) struct Transcript {
@@ -54,6 +55,9 @@ async fn transcript(address: SocketAddr, run: u32, ours: &Served) -> (Vec<String
     data::deleted_and_looked_up(&mut transcript).await;
     groups::commits(&mut transcript).await;
     groups::members(&mut transcript).await;
+    rebalances::of_two(&mut transcript).await;
+    rebalances::of_static_members(&mut transcript).await;
+    rebalances::of_the_silent(&mut transcript).await;
     others::versions(&mut transcript).await;
     others::coordinators(&mut transcript).await;
     others::epochs_and_sessions(&mut transcript).await;

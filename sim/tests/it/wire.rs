@@ -23,6 +23,10 @@ impl Wire {
         Self { address, stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) async fn reconnect(&mut self) {
         *self = Self::connect(self.address).await;
     }

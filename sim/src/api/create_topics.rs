@@ -9,7 +9,6 @@ use kafka_protocol::messages::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult,
 };
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
-use uuid::Uuid;
 
 use super::{check_assignment, text as string};
 use crate::config::{Operation, Overrides, Refusal, Shown};
@@ -127,7 +126,7 @@ fn partitions(core: &Core, topic: &CreatableTopic) -> Result<usize, Refusal> {
 }
 
 fn result(
-    core: &Core,
+    core: &mut Core,
     topic: &CreatableTopic,
     created: Result<(usize, Overrides), Refusal>,
 ) -> CreatableTopicResult {
@@ -135,8 +134,11 @@ fn result(
     match created {
         Ok((partitions, given)) => {
             let config = TopicConfig::new(given, &core.config).shown(&core.config);
+            let id = core.topics.get(&topic.name).map(|topic| topic.id);
             result
-                .with_topic_id(core.topics.get(&topic.name).map_or(Uuid::nil(), |topic| topic.id))
+                // A topic that was only asked about is told an id all the same, as by Kafka.
+                .with_topic_id(id.unwrap_or_else(|| core.rng.uuid()))
+                .with_error_message(None)
                 .with_num_partitions(partitions as i32)
                 .with_replication_factor(1)
                 .with_configs(Some(config.into_iter().map(show).collect()))

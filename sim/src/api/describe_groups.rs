@@ -3,7 +3,7 @@
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
-use super::{GROUP_OPERATIONS, operations, text as string};
+use super::{GROUP_OPERATIONS, NO_AUTHORIZED_OPERATIONS, operations, text as string};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
@@ -34,7 +34,11 @@ pub(crate) fn answer(
                 .with_group_state(string("Dead"))
                 .with_error_code(error)
                 .with_error_message(message)
-                .with_authorized_operations(operations)
+                .with_authorized_operations(if error == 0 {
+                    operations
+                } else {
+                    NO_AUTHORIZED_OPERATIONS
+                })
         }
     });
     DescribeGroupsResponse::default().with_groups(groups.collect())

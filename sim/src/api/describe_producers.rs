@@ -5,7 +5,6 @@ use kafka_protocol::messages::describe_producers_response::{
 };
 use kafka_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
 
-use super::text as string;
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::wire::shape::{Shape, fixed_array, structures, text};
@@ -32,9 +31,7 @@ pub(crate) fn answer(
 fn describe(core: &Core, topic: &str, index: i32) -> PartitionResponse {
     let response = PartitionResponse::default().with_partition_index(index);
     match core.topics.partition(topic, index) {
-        Err(error) => response
-            .with_error_code(error.code())
-            .with_error_message(Some(string("This server does not host this topic-partition."))),
+        Err(error) => response.with_error_code(error.code()).with_error_message(None),
         Ok(partition) => {
             let producers = partition.producers.iter().map(|(id, producer)| {
                 ProducerState::default()

@@ -51,7 +51,8 @@ pub(crate) fn answer(
         let may_create = request.allow_auto_topic_creation;
         wanted.into_iter().map(|topic| find(core, call, topic, may_create)).collect()
     };
-    for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
+    // Whoever names a topic may do everything to it, whether it is there or not.
+    for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
         topic.topic_authorized_operations = may;
     }
     let broker = MetadataResponseBroker::default()

@@ -79,6 +79,11 @@ pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
+/// Null where there is nothing to say.
+fn message(why: &str) -> Option<StrBytes> {
+    (!why.is_empty()).then(|| text(why))
+}
+
 pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }

@@ -1,9 +1,7 @@
 //! OffsetCommit, versions 2 to 9: by members of the present generation, or by anybody
 //! (generation -1) while the group has no members.
 
-use kafka_protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
@@ -39,7 +37,16 @@ pub(crate) fn answer(
         generation_id: request.generation_id_or_member_epoch,
     };
     let version = call.header.version;
-    let allowed = core.groups.may_commit(&request.group_id, &caller, version, call.now);
+    // A commit of nothing that there is does not even make its group.
+    let known = request.topics.iter().any(|topic| {
+        let mut indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        indexes.any(|index| core.topics.partition(&topic.name, index).is_ok())
+    });
+    let allowed = if known {
+        core.groups.may_commit(&request.group_id, &caller, version, call.now)
+    } else {
+        Err(ErrorCode::UnknownTopicOrPartition)
+    };
     // Versions 2 to 4 may bring a retention time of their own.
     let expires_wall_ms = Some(request.retention_time_ms)
         .filter(|retention_ms| *retention_ms >= 0)
@@ -48,7 +55,8 @@ pub(crate) fn answer(
     let mut checked = Vec::new();
     for topic in &request.topics {
         for partition in &topic.partitions {
-            let sound = allowed.and_then(|()| check(core, topic, partition));
+            let there = core.topics.partition(&topic.name, partition.partition_index).map(|_| ());
+            let sound = there.and(allowed).and_then(|()| metadata(core, partition));
             checked.push(sound.map(|metadata| {
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
@@ -77,15 +85,10 @@ pub(crate) fn answer(
 }
 
 /// The metadata to keep with the offset.
-fn check(
-    core: &Core,
-    topic: &OffsetCommitRequestTopic,
-    partition: &OffsetCommitRequestPartition,
-) -> Result<String, ErrorCode> {
+fn metadata(core: &Core, partition: &OffsetCommitRequestPartition) -> Result<String, ErrorCode> {
     let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
     if metadata.len() > core.groups.settings.max_metadata_bytes {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
-    core.topics.partition(&topic.name, partition.partition_index)?;
     Ok(metadata.to_owned())
 }

@@ -13,19 +13,28 @@ use tokio::net::TcpStream;
 
 /// A connection that sends what it is told to, sound or not.
 pub(crate) struct Wire {
+    address: SocketAddr,
     stream: TcpStream,
     correlation_id: i32,
 }
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+        Self { address, stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) async fn reconnect(&mut self) {
+        *self = Self::connect(self.address).await;
     }
 
     /// To a broker that may have been killed.
     pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).await.ok()?;
-        Some(Self { stream, correlation_id: 0 })
+        Some(Self { address, stream, correlation_id: 0 })
     }
 
     /// `None` when the connection is lost before the response is here.
@@ -59,6 +68,13 @@ impl Wire {
         let response = R::Response::decode(&mut frame, version).unwrap();
         assert!(!frame.has_remaining(), "the response has {} bytes too many", frame.len());
         response
+    }
+
+    /// The next response, or `None` when the broker has closed the connection.
+    pub(crate) async fn try_receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
+        let mut frame = self.receive_frame().await?;
+        ResponseHeader::decode(&mut frame, R::Response::header_version(version)).unwrap();
+        Some(R::Response::decode(&mut frame, version).unwrap())
     }
 
     /// The next frame, or `None` when the broker has closed the connection.

@@ -5,9 +5,18 @@
 #![allow(clippy::disallowed_methods, reason = "a poll over real sockets ends at a real deadline")]
 
 mod every_api;
+mod exposure;
 mod groups;
 mod java_tools;
 mod malformed;
+mod malformed_corpus;
+mod malformed_mutations;
+mod memory;
+mod panics;
+mod process;
 mod records;
+mod requests;
 mod rskafka_client;
+mod slow_clients;
+mod snippets;
 mod wire;

@@ -25,7 +25,7 @@ const FLUSH_FROM_BYTES: usize = 256 * 1024;
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 const SLICES_PER_WRITE: usize = 64;
 /// Requests of one client that are answered before the others have a turn.
-const ANSWERS_PER_TURN: usize = 32;
+const ANSWERS_PER_TURN: usize = 8;
 
 /// Why a connection ended, other than by its client's wish.
 #[derive(Debug, thiserror::Error)]

@@ -24,8 +24,16 @@ fn build_folder() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Why a snippet cannot be run here.
-struct Missing(String);
+/// Why a command did not succeed.
+struct Failed(String);
+
+impl Failed {
+    fn skip(&self) -> bool {
+        assert!(std::env::var_os("CI").is_none(), "CI must have this: {}", self.0);
+        println!("SKIPPED: {}", self.0);
+        false
+    }
+}
 
 /// A folder to run a snippet in.
 struct Bench {
@@ -62,32 +70,32 @@ impl Bench {
         self.write(name, &fs::read_to_string(manifests.join(name)).unwrap());
     }
 
-    fn command(&self, program: &str, arguments: &[&str]) -> Result<(), Missing> {
+    fn command(&self, program: &str, arguments: &[&str]) -> Result<(), Failed> {
         let in_folder = self.folder.join(program);
         let output = Command::new(if in_folder.exists() { &in_folder } else { Path::new(program) })
             .args(arguments)
             .current_dir(&self.folder)
             .env("PATH", &self.path)
             .output()
-            .map_err(|error| Missing(format!("{program}: {error}")))?;
+            .map_err(|error| Failed(format!("{program}: {error}")))?;
         if output.status.success() {
             return Ok(());
         }
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
-        Err(Missing(format!("{program} {arguments:?}: {} {said}", output.status)))
+        Err(Failed(format!("{program} {arguments:?}: {} {said}", output.status)))
     }
 
     /// Something the snippet needs; without it there is nothing to test, except in CI, which has all.
     fn has(&self, program: &str, arguments: &[&str]) -> bool {
-        let Err(Missing(why)) = self.command(program, arguments) else { return true };
-        assert!(std::env::var_os("CI").is_none(), "CI must have this: {why}");
-        println!("SKIPPED: {why}");
-        false
+        match self.command(program, arguments) {
+            Ok(()) => true,
+            Err(failed) => failed.skip(),
+        }
     }
 
     fn passes(&self, program: &str, arguments: &[&str]) {
-        if let Err(Missing(why)) = self.command(program, arguments) {
+        if let Err(Failed(why)) = self.command(program, arguments) {
             panic!("the snippet fails: {why}");
         }
     }
@@ -131,7 +139,13 @@ fn the_junit_snippet_passes() {
     let bench = Bench::new("java");
     bench.manifest("pom.xml");
     bench.write("src/test/java/OrdersTest.java", &block("java"));
-    if bench.has("mvn", &["-q", "-B", "test", "-DskipTests"]) {
-        bench.passes("mvn", &["-q", "-B", "test"]);
+    if !bench.has("mvn", &["-v"]) || !bench.has("javac", &["--version"]) {
+        return;
+    }
+    // Maven fetches as it goes: what it cannot fetch is told apart by its own words.
+    if let Err(Failed(why)) = bench.command("mvn", &["-q", "-B", "test"]) {
+        let unreachable = ["Could not transfer", "Could not resolve", "could not be resolved"];
+        assert!(unreachable.iter().any(|words| why.contains(words)), "the snippet fails: {why}");
+        Failed(why).skip();
     }
 }

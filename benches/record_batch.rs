@@ -91,7 +91,7 @@ fn benches(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let options =
         Options { partitions: 1, retention_bytes: Some(RETENTION_BYTES), ..Options::default() };
-    let broker = Broker::start(options).expect("a free port");
+    let broker = Broker::start_with(options).expect("a free port");
     let mut session = broker.session();
     let mut ask = |request: &Bytes| answer(&runtime, &mut session, request);
     let create = MetadataRequest::default()

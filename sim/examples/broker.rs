@@ -1,6 +1,11 @@
 //! The broker alone, for trying clients against it: `cargo run -p sim --example broker -- --help`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
+
+/// As `doorbuster broker` ends when it cannot start.
+const BAD_CONFIGURATION: u8 = 104;
 
 #[derive(Parser)]
 struct Arguments {
@@ -9,7 +14,13 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    sim::run(Arguments::parse().broker).await
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    match sim::run(Arguments::parse().broker).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rskafka::client::ClientBuilder;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
 use rskafka::record::Record;
-use sim::{Broker, Options};
+use sim::Broker;
 
 const PARTITIONS: i32 = 4;
 
@@ -52,7 +52,7 @@ async fn main() {
 }
 
 async fn measure(load: Load) {
-    let broker = Broker::start(Options::default()).expect("a broker");
+    let broker = Broker::start().expect("a broker");
     let client = ClientBuilder::new(vec![broker.address().to_string()]).build().await.expect("up");
     client
         .controller_client()

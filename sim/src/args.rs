@@ -36,10 +36,15 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "MS")]
     pub retention_ms: Option<u64>,
 
-    /// The largest request, in bytes
+    /// The largest request, in bytes; never more than a quarter of --max-in-flight-bytes
     #[arg(long, value_name = "BYTES", default_value_t = 128 * 1024 * 1024,
           value_parser = clap::value_parser!(u32).range(1024..=i64::from(i32::MAX)))]
     pub max_frame_bytes: u32,
+
+    /// Memory for requests still arriving and responses not yet taken, of all connections together
+    #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024 * 1024,
+          value_parser = clap::value_parser!(u64).range(1024 * 1024..=1 << 40))]
+    pub max_in_flight_bytes: u64,
 
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 10_000,
@@ -63,6 +68,22 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "MS", default_value_t = DEFAULT_FSYNC_INTERVAL.as_millis() as u64,
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub fsync_interval_ms: u64,
+
+    /// Connections at a time from one address [default: no limit]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections_per_ip: Option<u32>,
+
+    /// Milliseconds after which a connection without requests is closed
+    #[arg(long, value_name = "MS", default_value_t = 600_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub connections_max_idle_ms: u64,
+
+    /// Milliseconds in which a request has to arrive and a response to be taken, or 64 KB of it and an
+    /// eighth
+    #[arg(long, value_name = "MS", default_value_t = 30_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub transfer_timeout_ms: u64,
 
     /// Stop when standard input closes
     #[arg(long)]
@@ -109,6 +130,7 @@ pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
         retention_bytes: args.retention_bytes,
         retention: args.retention_ms.map(Duration::from_millis),
         max_frame_bytes: args.max_frame_bytes as usize,
+        max_in_flight_bytes: args.max_in_flight_bytes as usize,
         max_connections: args.max_connections as usize,
         config: args.config.clone(),
         data_dir: args.data_dir,
@@ -117,9 +139,15 @@ pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
             FsyncMode::Interval => Fsync::Interval(Duration::from_millis(args.fsync_interval_ms)),
             FsyncMode::Never => Fsync::Never,
         },
+        max_connections_per_address: args
+            .max_connections_per_ip
+            .map_or(usize::MAX, |connections| connections as usize),
+        max_idle: Duration::from_millis(args.connections_max_idle_ms),
+        transfer_timeout: Duration::from_millis(args.transfer_timeout_ms),
         seed: None,
     };
-    let broker = Broker::start(options)?;
+    let broker = Broker::start_with(options)?;
+    warn_if_exposed(broker.address());
     announce(broker.address()).context("cannot write to standard output")?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -146,6 +174,16 @@ async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
         .await
         .with_context(|| format!("cannot resolve {listen} (expected HOST:PORT)"))?;
     addresses.next().with_context(|| format!("{listen} has no address"))
+}
+
+/// Whoever reaches the broker may read, write and delete everything: there is no authentication.
+fn warn_if_exposed(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        eprintln!(
+            "warning: the broker listens on {address}, beyond this machine: whoever reaches it may \
+             read, write and delete everything"
+        );
+    }
 }
 
 fn announce(address: SocketAddr) -> std::io::Result<()> {

@@ -10,11 +10,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use crate::broker_config::BrokerConfig;
+use crate::budget::LARGEST_PART;
 use crate::clock::{Clock, Now};
 use crate::config::Refusal;
+use crate::connections::ConnectionLimits;
 use crate::core::{Core, Settings};
 use crate::disk::{Disk, Fsync};
 use crate::hub::{Hub, Session, host_and_port};
+use crate::pulse::Patience;
 use crate::rng::Rng;
 use crate::server::{self, ServerOptions};
 
@@ -22,6 +25,13 @@ use crate::server::{self, ServerOptions};
 pub(crate) const DEFAULT_FSYNC_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How to run a broker. The defaults suit a test: a free port, nothing kept longer than the broker.
+///
+/// ```
+/// let options = sim::Options { partitions: 1, ..sim::Options::default() };
+/// let broker = sim::Broker::start_with(options)?;
+/// assert!(broker.address().ip().is_loopback());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
@@ -35,8 +45,11 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// Age up to which batches are kept; `None` keeps all.
     pub retention: Option<Duration>,
-    /// The largest request, in bytes.
+    /// The largest request, in bytes; never more than a quarter of `max_in_flight_bytes`.
     pub max_frame_bytes: usize,
+    /// Memory for requests that are still arriving and responses that clients have not taken, of all
+    /// connections together. When it is used up, connections are not read until there is room.
+    pub max_in_flight_bytes: usize,
     /// Connections at a time; one too many is closed at once.
     pub max_connections: usize,
     /// Settings by Kafka's names, as in its `server.properties`: `("auto.create.topics.enable",
@@ -46,6 +59,13 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// When what is written to the data directory is synced.
     pub fsync: Fsync,
+    /// Connections at a time from one address.
+    pub max_connections_per_address: usize,
+    /// After this long without a request a connection is closed.
+    pub max_idle: Duration,
+    /// In this time a request has to arrive and a response to be taken, or at least 64 KB of it and
+    /// an eighth; the connection of a slower client is closed.
+    pub transfer_timeout: Duration,
     /// Where ids come from; `None` makes them different in every run.
     pub seed: Option<u64>,
 }
@@ -59,10 +79,14 @@ impl Default for Options {
             retention_bytes: None,
             retention: None,
             max_frame_bytes: 128 * 1024 * 1024,
+            max_in_flight_bytes: 512 * 1024 * 1024,
             max_connections: 10_000,
             config: Vec::new(),
             data_dir: None,
             fsync: Fsync::Interval(DEFAULT_FSYNC_INTERVAL),
+            max_connections_per_address: usize::MAX,
+            max_idle: Duration::from_secs(10 * 60),
+            transfer_timeout: Duration::from_secs(30),
             seed: None,
         }
     }
@@ -71,6 +95,12 @@ impl Default for Options {
 /// A broker with a thread and a runtime of its own, so it runs the same under any runtime or none.
 /// One thread is the leanest: the core is one lock that nobody ever contends for. Dropping the
 /// broker stops it.
+///
+/// ```
+/// let broker = sim::Broker::start()?;
+/// println!("bootstrap.servers={}", broker.address());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Broker {
     address: SocketAddr,
     hub: Arc<Hub>,
@@ -79,12 +109,20 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// Starts to serve on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port can be bound, or the thread not be started.
+    pub fn start() -> io::Result<Self> {
+        Self::start_with(Options::default())
+    }
+
     /// Binds and starts to serve.
     ///
     /// # Errors
     /// A setting is unknown or unsound, the data directory cannot be used, the address not be bound,
     /// or the thread not be started.
-    pub fn start(options: Options) -> io::Result<Self> {
+    pub fn start_with(options: Options) -> io::Result<Self> {
         let socket = bind(options.listen).map_err(|error| {
             let listen = options.listen;
             io::Error::new(error.kind(), format!("the broker cannot listen on {listen}: {error}"))
@@ -98,7 +136,12 @@ impl Broker {
         let server_options = ServerOptions {
             advertise: options.advertise,
             max_frame_bytes: options.max_frame_bytes,
-            max_connections: options.max_connections,
+            max_in_flight_bytes: options.max_in_flight_bytes,
+            connections: ConnectionLimits {
+                in_all: options.max_connections,
+                per_address: options.max_connections_per_address,
+                patience: Patience::new(options.max_idle, options.transfer_timeout),
+            },
         };
         let (wake, clock) = (Arc::new(Notify::new()), Clock::start());
         let core = match &options.data_dir {
@@ -153,9 +196,14 @@ fn config(options: &Options, address: SocketAddr) -> Result<BrokerConfig, Refusa
     let (host, port) = options.advertise.clone().unwrap_or_else(|| host_and_port(address));
     config.state("advertised.listeners", &format!("PLAINTEXT://{host}:{port}"))?;
     config.state("listeners", &format!("PLAINTEXT://{address}"))?;
-    config.state("max.connections", &options.max_connections.to_string())?;
+    let max_idle_ms = i64::try_from(options.max_idle.as_millis()).unwrap_or(i64::MAX);
+    config.state("connections.max.idle.ms", &max_idle_ms.to_string())?;
+    let shown = |connections: usize| connections.min(i32::MAX as usize).to_string();
+    config.state("max.connections", &shown(options.max_connections))?;
+    config.state("max.connections.per.ip", &shown(options.max_connections_per_address))?;
     config.state("num.partitions", &options.partitions.max(1).to_string())?;
-    config.state("socket.request.max.bytes", &options.max_frame_bytes.to_string())?;
+    let max_frame_bytes = options.max_frame_bytes.min(options.max_in_flight_bytes / LARGEST_PART);
+    config.state("socket.request.max.bytes", &max_frame_bytes.to_string())?;
     if let Some(age) = options.retention {
         config.state("log.retention.ms", &age.as_millis().to_string())?;
     }
@@ -216,8 +264,22 @@ async fn serve(
     tokio::select! {
         biased;
         _ = stopped => {}
-        () = hub.run_timer() => {}
+        () = keep_time(&hub) => {}
         () = server::serve(listener, hub.clone(), options) => {}
     }
     hub.close_storage();
+}
+
+/// Pause after a panic of the timer, which may well do the same again.
+const TIMER_RETRY: Duration = Duration::from_millis(50);
+
+/// Lets time pass. Like a connection's, a panic here ends what caused it and not the broker.
+async fn keep_time(hub: &Arc<Hub>) {
+    loop {
+        let hub = hub.clone();
+        if let Err(error) = tokio::spawn(async move { hub.run_timer().await }).await {
+            tracing::error!(%error, "the timer failed and is started again");
+        }
+        tokio::time::sleep(TIMER_RETRY).await;
+    }
 }

@@ -2,26 +2,30 @@
 //!
 //! Everything that one read delivers is answered with one write, as far as that goes. While a
 //! request waits, what arrives behind it is read up to a limit but not acted upon, as in Kafka.
+//! Memory beyond a little is asked for in `budget`; what takes too long, `pulse` tells.
 
-use std::io::{self, IoSlice};
-use std::time::Duration;
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::protocol::Request as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use crate::budget::Share;
 use crate::core::Progress;
 use crate::frame::FrameBuffer;
 use crate::hub::Session;
+use crate::pulse::Pulse;
 use crate::wire::{Fatal, Outbox};
 
 /// Responses are written before more than this is waiting to be.
 const FLUSH_FROM_BYTES: usize = 256 * 1024;
 /// What may arrive behind a request that waits.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
-/// A client that takes nothing for this long is given up, and what it was owed with it.
-const WRITE_STALL: Duration = Duration::from_secs(30);
 const SLICES_PER_WRITE: usize = 64;
+/// Requests of one client that are answered before the others have a turn.
+const ANSWERS_PER_TURN: usize = 8;
 
 /// Why a connection ended, other than by its client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +34,6 @@ pub(crate) enum ConnectionError {
     Fatal(#[from] Fatal),
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("the client took no byte for {} s", WRITE_STALL.as_secs())]
-    Stalled,
 }
 
 /// A client with Nagle's algorithm on (rskafka is one) sends the rest of a large request only when
@@ -51,12 +53,23 @@ pub(crate) struct Connection {
     session: Session,
     frames: FrameBuffer,
     outbox: Outbox,
+    share: Share,
+    pulse: Arc<Pulse>,
+    /// The request whose beginning has arrived is known to `pulse`.
+    arriving: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, session: Session, max_frame_bytes: usize) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        session: Session,
+        max_frame_bytes: usize,
+        share: Share,
+        pulse: Arc<Pulse>,
+    ) -> Self {
         let frames = FrameBuffer::new(max_frame_bytes);
-        Self { stream, session, frames, outbox: Outbox::default() }
+        let outbox = Outbox::default();
+        Self { stream, session, frames, outbox, share, pulse, arriving: false }
     }
 
     /// Serves the client until it goes.
@@ -65,46 +78,81 @@ impl Connection {
             let answered = self.answer_frames().await;
             // What was answered before a bad request is still due.
             self.flush().await?;
-            if !answered? {
-                return Ok(());
-            }
-            if self.frames.len() > 0 {
-                acknowledge_at_once(&self.stream);
-            }
-            if self.stream.read_buf(self.frames.room()).await? == 0 {
+            if !answered? || !self.receive().await? {
                 return Ok(());
             }
         }
     }
 
+    /// Waits for more of the client, as soon as there is memory for it. Returns whether it is still
+    /// there.
+    async fn receive(&mut self) -> io::Result<bool> {
+        if self.frames.len() == 0 {
+            self.share.set(0);
+            self.pulse.idle();
+        } else {
+            acknowledge_at_once(&self.stream);
+            let capacity = self.frames.next_capacity();
+            if !self.share.try_set(capacity) {
+                self.exempt();
+                self.share.wait_to_set(capacity).await;
+            }
+            if self.arriving {
+                self.pulse.moved(self.frames.len());
+            } else {
+                self.arriving = true;
+                self.pulse.transferring(self.frames.len());
+            }
+        }
+        Ok(read(&self.stream, &mut self.frames).await? > 0)
+    }
+
     /// Answers the whole frames that have arrived. Returns whether the client is still there.
     async fn answer_frames(&mut self) -> Result<bool, ConnectionError> {
+        let mut answered = 0;
         while let Some(frame) = self.frames.next()? {
+            self.arriving = false;
+            let large_answer = asks_for_records(&frame);
+            if large_answer {
+                self.make_room().await?;
+            }
             let mut progress = self.session.submit(&frame, &mut self.outbox)?;
+            let request_bytes = frame.len();
             drop(frame);
             while progress == Progress::Waiting {
                 self.flush().await?;
-                if !self.wait().await? {
+                if !self.wait(request_bytes).await? {
                     return Ok(false);
+                }
+                if large_answer {
+                    self.make_room().await?;
                 }
                 progress = self.session.resume(&mut self.outbox)?;
             }
+            answered += 1;
             if self.outbox.len() >= FLUSH_FROM_BYTES {
                 self.flush().await?;
+            }
+            if answered % ANSWERS_PER_TURN == 0 {
+                self.flush().await?;
+                tokio::task::yield_now().await;
             }
         }
         Ok(true)
     }
 
-    /// Waits for the core, and notices when the client goes meanwhile.
-    async fn wait(&mut self) -> Result<bool, ConnectionError> {
+    /// Waits for the core, and notices when the client goes meanwhile. What the core keeps of the
+    /// request counts as the bytes it came in.
+    async fn wait(&mut self, request_bytes: usize) -> Result<bool, ConnectionError> {
+        self.exempt();
         loop {
-            let may_read = self.frames.len() < READ_AHEAD_BYTES;
+            let held = request_bytes + self.frames.next_capacity();
+            let may_read = self.frames.len() < READ_AHEAD_BYTES && self.share.try_set(held);
             tokio::select! {
                 biased;
                 () = self.session.woken() => return Ok(true),
-                read = self.stream.read_buf(self.frames.room()), if may_read => {
-                    if read? == 0 {
+                received = read(&self.stream, &mut self.frames), if may_read => {
+                    if received? == 0 {
                         return Ok(false);
                     }
                 }
@@ -112,16 +160,68 @@ impl Connection {
         }
     }
 
+    /// Lets the next response have as much memory as is left, waiting if that is none.
+    async fn make_room(&mut self) -> Result<(), ConnectionError> {
+        if self.share.is_full() {
+            self.flush().await?;
+            self.exempt();
+            self.share.wait_for_room().await;
+        }
+        self.outbox.limit_to(self.share.response_room());
+        Ok(())
+    }
+
     async fn flush(&mut self) -> Result<(), ConnectionError> {
         let mut written = 0;
+        let mut blocked = false;
         while written < self.outbox.len() {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = self.outbox.slices(written, &mut slices);
-            let write = self.stream.write_vectored(&slices[..filled]);
-            written +=
-                timeout(WRITE_STALL, write).await.map_err(|_| ConnectionError::Stalled)??;
+            match self.stream.try_write_vectored(&slices[..filled]) {
+                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(more) => written += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if blocked {
+                        self.pulse.moved(written);
+                    } else {
+                        blocked = true;
+                        self.arriving = false;
+                        self.share.set(self.frames.next_capacity() + self.outbox.len());
+                        self.pulse.transferring(written);
+                    }
+                    self.stream.writable().await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         self.outbox.clear();
+        if blocked {
+            self.share.set(self.frames.next_capacity());
+            self.exempt();
+        }
         Ok(())
+    }
+
+    /// The client is not the one to be waited for.
+    fn exempt(&mut self) {
+        self.arriving = false;
+        self.pulse.exempt();
+    }
+}
+
+/// Only these are answered with more than a little.
+fn asks_for_records(frame: &Bytes) -> bool {
+    frame.starts_with(&FetchRequest::KEY.to_be_bytes())
+}
+
+/// Reads what there is, or waits for it without holding a buffer.
+async fn read(stream: &TcpStream, frames: &mut FrameBuffer) -> io::Result<usize> {
+    frames.rest();
+    loop {
+        stream.readable().await?;
+        match stream.try_read_buf(frames.room()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => frames.rest(),
+            read => return read,
+        }
     }
 }

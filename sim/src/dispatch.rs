@@ -13,8 +13,8 @@ use crate::core::{Core, Origin, Progress};
 use crate::wire::shape::Shape;
 use crate::wire::{Fatal, Outbox, Reader};
 
-/// Requests that `kafka-protocol` decodes have no business being larger: only Produce carries data.
-const MAX_DECODED_REQUEST_BYTES: usize = 8 * 1024 * 1024;
+/// Other requests have no business being larger: only Produce carries data.
+const MAX_REQUEST_WITHOUT_DATA_BYTES: usize = 8 * 1024 * 1024;
 
 type Handler = fn(&mut Core, &Call<'_>, Bytes, &mut Outbox) -> Result<Progress, Fatal>;
 
@@ -134,6 +134,10 @@ pub(crate) fn dispatch(
         }
         return Err(Fatal::UnsupportedVersion { key, version });
     }
+    if key != <m::ProduceRequest as Request>::KEY && frame.len() > MAX_REQUEST_WITHOUT_DATA_BYTES {
+        let length = frame.len() as i64;
+        return Err(Fatal::FrameTooLarge { length, limit: MAX_REQUEST_WITHOUT_DATA_BYTES });
+    }
     let client_id = reader.nullable_string(false)?.unwrap_or_default();
     reader.tags((api.request_header_version)(version) >= 2)?;
     let header = CallHeader {
@@ -151,10 +155,6 @@ fn decode<R: Decodable>(
     call: &Call<'_>,
     mut body: Bytes,
 ) -> Result<R, Fatal> {
-    if body.len() > MAX_DECODED_REQUEST_BYTES {
-        let length = body.len() as i64;
-        return Err(Fatal::FrameTooLarge { length, limit: MAX_DECODED_REQUEST_BYTES });
-    }
     shape.check(call.header.version, &body)?;
     R::decode(&mut body, call.header.version)
         .map_err(|error| Fatal::Undecodable { api, cause: error.to_string() })

@@ -21,6 +21,18 @@ impl FrameBuffer {
         Self { received: BytesMut::new(), max_frame_bytes }
     }
 
+    /// Gives back all memory, if nothing has arrived of the next frame: idle clients hold none.
+    pub(crate) fn rest(&mut self) {
+        if self.received.is_empty() {
+            self.received = BytesMut::new();
+        }
+    }
+
+    /// What the buffer holds on to once there is room for the next read.
+    pub(crate) fn next_capacity(&self) -> usize {
+        self.grown_capacity().unwrap_or(self.received.capacity()).max(READ_BYTES)
+    }
+
     /// Bytes that have arrived and belong to no frame taken yet.
     pub(crate) fn len(&self) -> usize {
         self.received.len()
@@ -29,21 +41,31 @@ impl FrameBuffer {
     /// The buffer to read into next, with room in it. A frame too large for the usual buffer gets
     /// one of exactly its size, which its batches may then keep without waste.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
-        let whole = self.size().map_or(SIZE_BYTES, |size| SIZE_BYTES + size as usize);
-        let arrived = self.received.len();
-        let spare = self.received.capacity() - arrived;
-        if whole <= READ_BYTES {
-            // Gives back the memory of earlier frames, or takes new if somebody still uses it.
-            if spare < READ_BYTES / 2 {
-                self.received.reserve(READ_BYTES);
-            }
-        } else if spare < (whole - arrived).min(MAX_STEP_BYTES) {
-            let step = (whole - arrived).min(MAX_STEP_BYTES.max(arrived));
-            let mut larger = BytesMut::with_capacity(arrived + step);
+        if let Some(capacity) = self.grown_capacity() {
+            let mut larger = BytesMut::with_capacity(capacity);
             larger.extend_from_slice(&self.received);
             self.received = larger;
+        } else if self.received.capacity() - self.received.len() < READ_BYTES / 2
+            && self.whole() <= READ_BYTES
+        {
+            // Gives back the memory of earlier frames, or takes new if somebody still uses it.
+            self.received.reserve(READ_BYTES);
         }
         &mut self.received
+    }
+
+    /// The size of the larger buffer that the rest of a large frame needs, if it needs one.
+    fn grown_capacity(&self) -> Option<usize> {
+        let (whole, arrived) = (self.whole(), self.received.len());
+        let missing = whole.saturating_sub(arrived);
+        let spare = self.received.capacity() - arrived;
+        let grows = whole > READ_BYTES && spare < missing.min(MAX_STEP_BYTES);
+        grows.then(|| arrived + missing.min(MAX_STEP_BYTES.max(arrived)))
+    }
+
+    /// Size of the next frame with its size field, as far as that is known.
+    fn whole(&self) -> usize {
+        self.size().map_or(SIZE_BYTES, |size| SIZE_BYTES + size as usize)
     }
 
     fn size(&self) -> Option<u32> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::core::{Core, Origin, Progress, Token};
 use crate::wire::{Fatal, Outbox};
 
@@ -54,6 +54,10 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere must not take the broker away from everybody.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Opens a line to the core. `advertised` is where this client finds the broker again.

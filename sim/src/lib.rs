@@ -3,8 +3,9 @@
 //! ```text
 //! args      the command line of the broker as a process
 //! broker    Broker::start: one thread, one runtime, everything below
-//! server    accepts connections
+//! server, connections   accepts connections; which there are, and which take too long
 //! connection, frame   one connection: frames in, responses out, in order
+//! budget, pulse   what connections may hold in memory, and how long they may take
 //! hub       the core behind a lock, its timer, and whom to wake; the in-process handle
 //! core      the broker without I/O: requests and time in, responses out
 //! dispatch  the one table of APIs; api/ has a file for each
@@ -24,10 +25,12 @@ mod api;
 mod args;
 mod broker;
 mod broker_config;
+mod budget;
 mod changes;
 mod clock;
 mod config;
 mod connection;
+mod connections;
 mod core;
 mod disk;
 mod dispatch;
@@ -39,6 +42,7 @@ mod hub;
 mod log;
 mod metadata;
 mod producers;
+mod pulse;
 mod rng;
 mod server;
 mod storage;

@@ -1,4 +1,4 @@
-//! Accepts connections, up to a limit.
+//! Accepts connections, up to the limits, and never stops doing so.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,70 +6,115 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use crate::budget::Budget;
 use crate::connection::{Connection, ConnectionError};
+use crate::connections::{ConnectionLimits, Connections, Place};
 use crate::hub::{Hub, host_and_port};
 
 /// Pause after a failed accept: without descriptors the next one would fail at once, too.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How often connections are looked at for taking too long; more often where that is short.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const SWEEPS_PER_PATIENCE: u64 = 4;
 
 #[derive(Debug, Clone)]
 pub(crate) struct ServerOptions {
     /// What clients are told; else the address at which they reached the broker.
     pub(crate) advertise: Option<(String, u16)>,
     pub(crate) max_frame_bytes: usize,
-    pub(crate) max_connections: usize,
+    pub(crate) max_in_flight_bytes: usize,
+    pub(crate) connections: ConnectionLimits,
+}
+
+struct Server {
+    hub: Arc<Hub>,
+    advertise: Option<(String, u16)>,
+    max_frame_bytes: usize,
+    budget: Arc<Budget>,
+    connections: Arc<Connections>,
 }
 
 /// Accepts until it is dropped; so end its connections, whose tasks belong to the same runtime.
 pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, options: ServerOptions) {
-    let free = Arc::new(Semaphore::new(options.max_connections));
-    loop {
-        let (stream, client) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-                continue;
-            }
-        };
-        let Ok(permit) = free.clone().try_acquire_owned() else {
-            warn!(%client, limit = options.max_connections, "too many connections: closed one");
-            continue;
-        };
-        match connection(stream, client, &hub, &options) {
-            Ok(connection) => {
-                tokio::spawn(async move {
-                    log_end(client, connection.serve().await);
-                    drop(permit);
-                });
-            }
-            Err(error) => debug!(%client, %error, "connection lost before it was used"),
-        }
+    let budget = Budget::new(options.max_in_flight_bytes);
+    let patience = options.connections.patience;
+    let server = Server {
+        hub,
+        advertise: options.advertise,
+        max_frame_bytes: options.max_frame_bytes.min(budget.largest_bytes()),
+        connections: Connections::new(options.connections, budget.clone()),
+        budget,
+    };
+    let shortest = Duration::from_millis(
+        (patience.idle_ms.min(patience.transfer_ms) / SWEEPS_PER_PATIENCE).max(1),
+    );
+    tokio::select! {
+        biased;
+        () = server.sweep(shortest.min(SWEEP_EVERY)) => {}
+        () = server.accept(listener) => {}
     }
 }
 
-fn connection(
-    stream: TcpStream,
-    client: SocketAddr,
-    hub: &Arc<Hub>,
-    options: &ServerOptions,
-) -> io::Result<Connection> {
-    stream.set_nodelay(true)?;
-    let advertised = match &options.advertise {
-        Some(advertised) => advertised.clone(),
-        None => host_and_port(stream.local_addr()?),
-    };
-    let session = hub.open(client.ip().to_string(), &advertised);
-    Ok(Connection::new(stream, session, options.max_frame_bytes))
-}
+impl Server {
+    async fn sweep(&self, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            self.connections.sweep(self.hub.now());
+        }
+    }
 
-fn log_end(client: SocketAddr, end: Result<(), ConnectionError>) {
-    match end {
-        Ok(()) => {}
-        Err(ConnectionError::Io(error)) => debug!(%client, %error, "connection lost"),
-        Err(error) => warn!(%client, %error, "connection closed"),
+    async fn accept(&self, listener: TcpListener) {
+        loop {
+            let (stream, client) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                    continue;
+                }
+            };
+            let place = match self.connections.admit(client, self.hub.now()) {
+                Ok(place) => place,
+                Err(refusal) => {
+                    self.connections.warn(client, "refused", &refusal);
+                    continue;
+                }
+            };
+            match self.connection(stream, client, &place) {
+                Ok(connection) => self.spawn(client, place, connection),
+                Err(error) => debug!(%client, %error, "connection lost before it was used"),
+            }
+        }
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: &Place,
+    ) -> io::Result<Connection> {
+        stream.set_nodelay(true)?;
+        let advertised = match &self.advertise {
+            Some(advertised) => advertised.clone(),
+            None => host_and_port(stream.local_addr()?),
+        };
+        let session = self.hub.open(client.ip().to_string(), &advertised);
+        let (share, pulse) = (self.budget.share(), place.pulse.clone());
+        Ok(Connection::new(stream, session, self.max_frame_bytes, share, pulse))
+    }
+
+    fn spawn(&self, client: SocketAddr, place: Place, connection: Connection) {
+        let (id, connections) = (place.id, self.connections.clone());
+        let task = tokio::spawn(async move {
+            match connection.serve().await {
+                Ok(()) => {}
+                Err(ConnectionError::Io(error)) => debug!(%client, %error, "connection lost"),
+                Err(error) => connections.warn(client, "closed", &error),
+            }
+            drop(place);
+        });
+        self.connections.served_by(id, task.abort_handle());
     }
 }

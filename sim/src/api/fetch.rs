@@ -77,8 +77,10 @@ pub(crate) fn handle(
     outbox: &mut Outbox,
 ) -> Result<Progress, Fatal> {
     let request = parse(core, &body, call.header.version)?;
-    let plan = Plan::of(core, &request);
-    let enough = plan.size_bytes >= request.min_bytes || plan.failed || request.max_wait_ms == 0;
+    let plan = Plan::of(core, &request, outbox.room());
+    // Never wait for more than one response may carry.
+    let wanted = request.min_bytes.min(request.max_bytes).min(outbox.room().max(1));
+    let enough = plan.size_bytes >= wanted || plan.failed || request.max_wait_ms == 0;
     if enough || request.topics.is_empty() {
         plan.write(core, &request, &call.header, outbox);
         return Ok(Progress::Done);
@@ -86,7 +88,7 @@ pub(crate) fn handle(
     let waiting = WaitingFetch {
         header: call.header,
         deadline_ms: call.now.monotonic_ms + request.max_wait_ms,
-        missing_bytes: request.min_bytes - plan.size_bytes,
+        missing_bytes: wanted - plan.size_bytes,
         request,
     };
     core.wait_for_records(call.origin.token, waiting);
@@ -100,7 +102,7 @@ pub(crate) fn respond(
     header: &CallHeader,
     outbox: &mut Outbox,
 ) {
-    Plan::of(core, request).write(core, request, header, outbox);
+    Plan::of(core, request, outbox.room()).write(core, request, header, outbox);
 }
 
 fn parse(core: &Core, body: &Bytes, version: i16) -> Result<FetchRequest, Fatal> {
@@ -176,7 +178,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(core: &Core, request: &FetchRequest) -> Self {
+    fn of(core: &Core, request: &FetchRequest, room: usize) -> Self {
+        let max_bytes = request.max_bytes.min(room);
         let mut plan = Self { stretches: Vec::new(), size_bytes: 0, failed: false };
         if request.in_session {
             plan.failed = true;
@@ -184,7 +187,7 @@ impl Plan {
         }
         for topic in &request.topics {
             for partition in &topic.partitions {
-                let stretch = plan.stretch(core, request.max_bytes, &topic.name, partition);
+                let stretch = plan.stretch(core, max_bytes, &topic.name, partition);
                 match &stretch {
                     Ok(stretch) => plan.size_bytes += stretch.size_bytes,
                     Err(_) => plan.failed = true,

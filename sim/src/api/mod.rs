@@ -75,6 +75,13 @@ pub(crate) fn operations(asked: bool, operations: i32) -> i32 {
     if asked { operations } else { NO_AUTHORIZED_OPERATIONS }
 }
 
+/// Each thing once, in the order in which they are named first: a request that names one thing a
+/// hundred thousand times is small, and its response must not be gigabytes.
+pub(crate) fn distinct<T, K: Ord>(named: Vec<T>, key: impl Fn(&T) -> K) -> impl Iterator<Item = T> {
+    let mut seen = BTreeSet::new();
+    named.into_iter().filter(move |thing| seen.insert(key(thing)))
+}
+
 pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }

@@ -298,6 +298,8 @@ pub(crate) static BROKER_SETTINGS: &[BrokerSetting] = &[
     set("log.segment.delete.delay.ms", LONG, "60000", "Without effect: files are deleted at once.")
         .at(Dynamic),
     set("max.connections", INT, "2147483647", "Connections at a time.").at(ByOption),
+    set("max.connections.per.ip", INT, "2147483647", "Connections at a time from one address.")
+        .at(ByOption),
     set(
         "max.request.partition.size.limit",
         POSITIVE_INT,

@@ -7,15 +7,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// Batches below this are copied, since a copy is cheaper than another entry in a vectored write.
 const SHARE_FROM_BYTES: usize = 4 * 1024;
 /// What an idle connection's buffer may keep.
-const KEEP_CAPACITY_BYTES: usize = 64 * 1024;
+const KEEP_CAPACITY_BYTES: usize = 8 * 1024;
 
 /// Collects whole response frames, to be written with as few system calls as possible.
-#[derive(Default)]
 pub(crate) struct Outbox {
     owned: Vec<u8>,
     /// Bytes to send by reference, each before the owned byte at its position.
     shared: Vec<(usize, Bytes)>,
     shared_len: usize,
+    /// The most that a response of any size should have.
+    room: usize,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self { owned: Vec::new(), shared: Vec::new(), shared_len: 0, room: usize::MAX }
+    }
 }
 
 /// Where a frame's size goes once its end is known.
@@ -29,6 +36,16 @@ pub(crate) struct FrameStart {
 impl Outbox {
     pub(crate) fn len(&self) -> usize {
         self.owned.len() + self.shared_len
+    }
+
+    /// Asks for responses of at most this size, where their size is a matter of choice: memory for
+    /// what clients do not take is bounded.
+    pub(crate) fn limit_to(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.room
     }
 
     /// Where the next frame starts.
@@ -152,7 +169,7 @@ impl Outbox {
         let shared_len = shared.iter().map(|(_, bytes)| bytes.len()).sum();
         self.shared_len -= shared_len;
         let shared = shared.into_iter().map(|(at, bytes)| (at - start.owned_at, bytes)).collect();
-        Self { owned, shared, shared_len }
+        Self { owned, shared, shared_len, room: self.room }
     }
 
     pub(crate) fn append(&mut self, other: Self) {

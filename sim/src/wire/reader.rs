@@ -4,15 +4,20 @@ use bytes::Bytes;
 
 use super::Fatal;
 
+/// The most elements that the arrays of one request may have together: each becomes a structure many
+/// times its size, and is answered with another.
+const MAX_ELEMENTS: usize = 100_000;
+
 /// A cursor over one frame. Strings borrow from it, byte fields share its memory.
 pub(crate) struct Reader<'a> {
     frame: &'a Bytes,
     at: usize,
+    elements: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(frame: &'a Bytes) -> Self {
-        Self { frame, at: 0 }
+        Self { frame, at: 0, elements: 0 }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -100,11 +105,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Number of elements of an array; never more than there are bytes left, since every element
-    /// takes at least one. Null counts as empty.
+    /// takes at least one, nor more than a request may have. Null counts as empty.
     pub(crate) fn count(&mut self, flexible: bool) -> Result<usize, Fatal> {
         let count = self.length(flexible)?.unwrap_or(0);
         if count > self.remaining() {
             return Err(Fatal::Malformed("an array claims more elements than bytes are left"));
+        }
+        self.elements += count;
+        if self.elements > MAX_ELEMENTS {
+            return Err(Fatal::Malformed("its arrays have too many elements"));
         }
         Ok(count)
     }
@@ -157,6 +166,17 @@ mod tests {
         }
         assert!(Reader::new(&frame(&[0xff; 5])).unsigned_varint().is_err());
         assert!(Reader::new(&frame(&[0xff, 0xfe, 0])).string(false).is_err());
+    }
+
+    #[test]
+    fn elements_are_counted_over_all_arrays() {
+        let arrays = frame(&[&[0, 0, 0xc3, 0x50][..], &[0; 50_000]].concat().repeat(3));
+        let mut reader = Reader::new(&arrays);
+        for _ in 0..2 {
+            assert_eq!(reader.count(false), Ok(50_000));
+            reader.skip(50_000).unwrap();
+        }
+        assert!(reader.count(false).is_err());
     }
 
     #[test]

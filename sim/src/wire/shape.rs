@@ -6,9 +6,6 @@ use bytes::Bytes;
 
 use super::{Fatal, Reader};
 
-/// The most elements one array of a request may have.
-const MAX_ARRAY_ELEMENTS: usize = 100_000;
-
 /// A request body: the version from which it is flexible, and its fields in order.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -123,7 +120,7 @@ impl Walk<'_> {
                 self.reader.skip(length)
             }
             Kind::Structures(fields) => {
-                for _ in 0..self.count()? {
+                for _ in 0..self.reader.count(self.flexible)? {
                     self.structure(fields)?;
                 }
                 Ok(())
@@ -136,13 +133,13 @@ impl Walk<'_> {
                 }
             }
             Kind::Texts => {
-                for _ in 0..self.count()? {
+                for _ in 0..self.reader.count(self.flexible)? {
                     self.text()?;
                 }
                 Ok(())
             }
             Kind::FixedArray(size) => {
-                let count = self.count()?;
+                let count = self.reader.count(self.flexible)?;
                 self.reader.skip(count * size)
             }
         }
@@ -151,14 +148,6 @@ impl Walk<'_> {
     fn text(&mut self) -> Result<(), Fatal> {
         let length = self.reader.string_length(self.flexible)?.unwrap_or(0);
         self.reader.skip(length)
-    }
-
-    fn count(&mut self) -> Result<usize, Fatal> {
-        let count = self.reader.count(self.flexible)?;
-        if count > MAX_ARRAY_ELEMENTS {
-            return Err(Fatal::Malformed("an array has too many elements"));
-        }
-        Ok(count)
     }
 }
 

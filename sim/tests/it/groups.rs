@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_protocol::messages as m;
 use kafka_protocol::messages::GroupId;
 use kafka_protocol::protocol::StrBytes;
-use sim::{Broker, Options};
+use sim::Broker;
 
 use crate::wire::Wire;
 
@@ -73,7 +73,7 @@ async fn until_heartbeat(wire: &mut Wire, request: &m::HeartbeatRequest, expecte
 
 #[tokio::test]
 async fn two_members_a_restart_and_an_end() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut a = Wire::connect(broker.address()).await;
     let mut b = Wire::connect(broker.address()).await;
     let first = a.call(JOIN, &join("", "a", 60_000)).await;
@@ -112,7 +112,7 @@ async fn two_members_a_restart_and_an_end() {
 
 #[tokio::test]
 async fn a_member_that_goes_silent_loses_its_place() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut a = Wire::connect(broker.address()).await;
     let mut b = Wire::connect(broker.address()).await;
     let silent = a.call(JOIN, &join("", "a", 50)).await;

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use sim::{Broker, Options};
+use sim::Broker;
 
 const RECORDS: usize = 50;
 
@@ -49,7 +49,7 @@ impl Tools {
 
 #[test]
 fn kafka_topics_creates_lists_describes_and_deletes() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let Some(tools) = Tools::for_broker(&broker) else { return };
     let topics = |arguments: &[&str]| tools.succeed("TopicCommand", arguments, "");
     let create = ["--create", "--topic", "orders", "--partitions", "3"];
@@ -65,7 +65,7 @@ fn kafka_topics_creates_lists_describes_and_deletes() {
 
 #[test]
 fn the_console_producer_and_a_console_consumer_group_exchange_records() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let Some(tools) = Tools::for_broker(&broker) else { return };
     let lines: Vec<String> = (0..RECORDS).map(|at| format!("record-{at:03}")).collect();
     tools.succeed("ConsoleProducer", &["--topic", "orders"], &(lines.join("\n") + "\n"));

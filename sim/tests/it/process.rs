@@ -1,33 +1,9 @@
-//! The broker as a process that can be killed: this test binary, started once more.
+//! The broker as a process of its own, that can be killed: cargo builds the example `broker` beside the tests.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-
-use clap::Parser as _;
-
-const ARGUMENTS: &str = "SIM_TEST_BROKER_ARGUMENTS";
-
-#[derive(clap::Parser)]
-struct Arguments {
-    #[command(flatten)]
-    broker: sim::BrokerArgs,
-}
-
-/// What the other tests start.
-#[tokio::test]
-#[ignore = "the broker process of other tests"]
-async fn broker_process() {
-    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let arguments = Arguments::parse_from(["broker"].into_iter().chain(arguments.lines()));
-    if let Err(error) = sim::run(arguments.broker).await {
-        // One line, as `doorbuster` prints it.
-        eprintln!("error: {error:#}");
-        std::process::exit(104);
-    }
-}
 
 pub(crate) struct BrokerProcess {
     child: Child,
@@ -41,21 +17,22 @@ pub(crate) struct Ended {
 }
 
 /// A command that runs the broker, with what is to be put before it (`prlimit --fsize=…`).
-fn command(prefix: &[&str], arguments: &[&str]) -> Command {
+fn command(prefix: &[&str], listen: &str, arguments: &[&str]) -> Command {
     let program = std::env::current_exe().unwrap();
-    let mut words = prefix.iter().map(|word| (*word).to_owned());
-    let mut command = match words.next() {
-        Some(first) => {
+    let program = program.ancestors().nth(2).unwrap().join("examples/broker");
+    assert!(program.exists(), "`cargo test -p sim` builds {}", program.display());
+    let mut command = match prefix.split_first() {
+        Some((first, rest)) => {
             let mut command = Command::new(first);
-            command.args(words).arg(&program);
+            command.args(rest).arg(&program);
             command
         }
         None => Command::new(&program),
     };
     command
-        .args(["--exact", "process::broker_process", "--ignored", "--nocapture"])
-        .env(ARGUMENTS, [&["--listen", "127.0.0.1:0"], arguments].concat().join("\n"))
-        .stdin(Stdio::null())
+        .args(["--listen", listen, "--exit-with-parent"])
+        .args(arguments)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     command
 }
@@ -67,31 +44,53 @@ impl BrokerProcess {
     }
 
     pub(crate) fn start_under(prefix: &[&str], arguments: &[&str]) -> Self {
-        let mut child = command(prefix, arguments).spawn().expect("starts");
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
-            // The test harness writes in front of it.
-            if let Some((_, rest)) = line.split_once(r#""address":""#) {
-                break rest.split('"').next().unwrap().parse().unwrap();
-            }
-        };
-        // What the harness prints at the end must find a reader.
-        std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
-        Self { child, address }
+        Self::ready(command(prefix, "127.0.0.1:0", arguments))
+    }
+
+    /// Starts one on `listen` with as many descriptors as it may have, or `descriptors`. What it says on
+    /// standard error is kept for [`BrokerProcess::stop`].
+    pub(crate) fn start_on(listen: &str, descriptors: Option<u32>, arguments: &[&str]) -> Self {
+        let limit = descriptors.map_or("$(ulimit -H -n)".to_owned(), |limit| limit.to_string());
+        let limited = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let mut command = command(&["sh", "-c", &limited], listen, arguments);
+        command.stderr(Stdio::piped());
+        Self::ready(command)
+    }
+
+    fn ready(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("starts");
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let address = ready.split('"').nth(7).unwrap_or_else(|| panic!("it said {ready:?}"));
+        Self { address: address.parse().unwrap(), child }
     }
 
     /// Runs a broker that should not come up.
     pub(crate) fn fail(arguments: &[&str]) -> Ended {
-        let output = command(&[], arguments).stderr(Stdio::piped()).output().expect("starts");
+        let mut command = command(&[], "127.0.0.1:0", arguments);
+        let output = command.stderr(Stdio::piped()).output().expect("starts");
         let errors = String::from_utf8(output.stderr).unwrap();
         Ended { status: output.status, errors }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The most memory that it ever had, in bytes.
+    pub(crate) fn peak_memory(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
+    }
+
+    /// Lets it end with its parent's pipe, and returns what it said on standard error.
+    pub(crate) fn stop(mut self) -> String {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        errors
     }
 
     /// `kill -9`.

@@ -23,7 +23,7 @@ fn topic() -> TopicName {
 }
 
 async fn broker_with_topic(options: Options) -> (Broker, Wire) {
-    let broker = Broker::start(Options { partitions: 1, ..options }).unwrap();
+    let broker = Broker::start_with(Options { partitions: 1, ..options }).unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     let wanted = m::metadata_request::MetadataRequestTopic::default().with_name(Some(topic()));
     wire.call(4, &m::MetadataRequest::default().with_topics(Some(vec![wanted]))).await;

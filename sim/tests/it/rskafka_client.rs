@@ -6,7 +6,7 @@ use std::time::Duration;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
-use sim::{Broker, Options};
+use sim::Broker;
 
 async fn client(broker: &Broker) -> Client {
     ClientBuilder::new(vec![broker.address().to_string()]).build().await.unwrap()
@@ -27,7 +27,7 @@ fn record(value: &str) -> Record {
 
 #[tokio::test]
 async fn what_is_produced_is_fetched() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let client = client(&broker).await;
     client.controller_client().unwrap().create_topic("orders", 3, 1, 5_000).await.unwrap();
     let partition = partition(&client, "orders", 2).await;
@@ -48,7 +48,7 @@ async fn what_is_produced_is_fetched() {
 
 #[tokio::test]
 async fn a_fetch_waits_for_records() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let client = client(&broker).await;
     client.controller_client().unwrap().create_topic("orders", 1, 1, 5_000).await.unwrap();
     let reader = partition(&client, "orders", 0).await;

@@ -1,6 +1,7 @@
 //! Raw frames, built and read with `kafka-protocol`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
@@ -10,17 +11,28 @@ use kafka_protocol::records::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 /// A connection that sends what it is told to, sound or not.
 pub(crate) struct Wire {
     address: SocketAddr,
-    stream: TcpStream,
+    stream: OwnedReadHalf,
+    sender: Arc<Mutex<OwnedWriteHalf>>,
     correlation_id: i32,
 }
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { address, stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        let address = stream.peer_addr().unwrap();
+        let (stream, sender) = stream.into_split();
+        Self { address, stream, sender: Arc::new(Mutex::new(sender)), correlation_id: 0 }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -33,8 +45,7 @@ impl Wire {
 
     /// To a broker that may have been killed.
     pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).await.ok()?;
-        Some(Self { address, stream, correlation_id: 0 })
+        TcpStream::connect(address).await.ok().map(Self::over)
     }
 
     /// `None` when the connection is lost before the response is here.
@@ -45,7 +56,7 @@ impl Wire {
     ) -> Option<R::Response> {
         self.correlation_id += 1;
         let frame = frame_of(version, self.correlation_id, request);
-        self.stream.write_all(&frame).await.ok()?;
+        self.try_send(&frame).await;
         let mut frame = self.receive_frame().await?;
         ResponseHeader::decode(&mut frame, R::Response::header_version(version)).ok()?;
         R::Response::decode(&mut frame, version).ok()
@@ -58,7 +69,32 @@ impl Wire {
     }
 
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
+        self.sender.lock().await.write_all(bytes).await.unwrap();
+    }
+
+    /// Sends them if the broker still takes any.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.sender.lock().await.write_all(bytes).await;
+    }
+
+    /// Sends them whenever the broker takes them, or until it closes the connection.
+    pub(crate) fn start_sending(&mut self, bytes: Vec<u8>) -> JoinHandle<()> {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let _ = sender.lock().await.write_all(&bytes).await;
+        })
+    }
+
+    /// Lets the end be a reset: what a client's crash looks like.
+    pub(crate) fn reset_on_drop(&self) {
+        self.stream.as_ref().set_zero_linger().unwrap();
+    }
+
+    /// Sends these bytes, the last ones: no more will come, which the broker can tell.
+    pub(crate) async fn send_all(&mut self, bytes: &[u8]) {
+        // A broker that has seen enough no longer reads, nor has to.
+        self.try_send(bytes).await;
+        let _ = self.sender.lock().await.shutdown().await;
     }
 
     pub(crate) async fn receive<R: Request>(&mut self, version: i16) -> R::Response {

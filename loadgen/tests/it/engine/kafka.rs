@@ -5,7 +5,7 @@ use super::shop::targets;
 
 #[test]
 fn every_message_comes_back_once() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let toml = r#"
 [scenarios.pipe]
 executor = "constant-arrival-rate"

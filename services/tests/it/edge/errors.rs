@@ -12,7 +12,7 @@ use super::client::{HERE, JSON, connect_from, get, post, read, send_from};
 const ORDER: &str = r#"{"product_id":"product-1","quantity":2}"#;
 
 fn broker() -> sim::Broker {
-    sim::Broker::start(sim::Options::default()).unwrap()
+    sim::Broker::start().unwrap()
 }
 
 #[tokio::test]

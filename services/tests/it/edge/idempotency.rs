@@ -22,7 +22,7 @@ fn created(answer: &Answer) -> CreateOrderResponse {
 
 #[tokio::test]
 async fn a_repeat_is_answered_the_same_and_another_body_is_refused() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let arguments = ["order", "--order-limit", "0"];
     let service = Service::on(broker.address(), &arguments).await;
     let first = created(&order(service.address, "key-1", 3).await);
@@ -47,7 +47,7 @@ async fn a_repeat_is_answered_the_same_and_another_body_is_refused() {
 
 #[tokio::test]
 async fn requests_at_once_are_one_order() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let arguments = ["order", "--order-limit", "0"];
     let service = Service::on(broker.address(), &arguments).await;
     let answers = join_all((0..50).map(|_| order(service.address, "crowd", 1))).await;
@@ -59,7 +59,7 @@ async fn requests_at_once_are_one_order() {
 
 #[tokio::test]
 async fn without_a_key_every_request_is_an_order() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let service = Service::on(broker.address(), &["order", "--order-limit", "0"]).await;
     let body = r#"{"product_id":"product-1","quantity":1}"#;
     let request = || send_from(HERE, service.address, post("/order", &[JSON], body));

@@ -15,7 +15,7 @@ async fn order(source: &str, address: SocketAddr, forwarded: Option<&str>) -> An
 
 #[tokio::test]
 async fn ten_orders_a_minute_and_the_headers_count_down() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let service = Service::on(broker.address(), &["order"]).await;
     for left in (0..10).rev() {
         let answer = order(HERE, service.address, None).await;
@@ -46,7 +46,7 @@ async fn ten_orders_a_minute_and_the_headers_count_down() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_its_own_bucket_and_cannot_lie() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let arguments = ["order", "--order-limit", "1", "--trusted-proxies", "127.0.0.0/8"];
     let service = Service::on(broker.address(), &arguments).await;
     for client in ["203.0.113.1", "203.0.113.2", "2001:db8:0:1::1"] {
@@ -60,7 +60,7 @@ async fn behind_a_trusted_proxy_each_client_has_its_own_bucket_and_cannot_lie() 
 
 #[tokio::test]
 async fn status_reads_have_a_limit_of_their_own_and_health_has_none() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let service = Service::on(broker.address(), &["status", "--status-limit", "2"]).await;
     let path = "/status/3fa85f64-5717-4562-b3fc-2c963f66afa6";
     for left in [1, 0] {

@@ -13,7 +13,7 @@ const SOCKET_BYTES: usize = 12 * 1024;
 const ORDER_BYTES: usize = 2 * 1024;
 
 async fn status() -> (sim::Broker, Service, Topics) {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let arguments = ["status", "--sockets-per-address", "0", "--status-limit", "0"];
     let status = Service::on(broker.address(), &arguments).await;
     let topics = Topics::at(broker.address()).await;

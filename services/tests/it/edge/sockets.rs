@@ -19,7 +19,7 @@ struct Shop {
 }
 
 async fn shop(arguments: &[&str]) -> Shop {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let status = Service::on(broker.address(), &[&["status"], arguments].concat()).await;
     let topics = Topics::at(broker.address()).await;
     Shop { status, topics, _broker: broker }

@@ -8,7 +8,7 @@ use super::child::Service;
 use super::client::{HERE, connect_from, handshake, open, open_with};
 
 async fn status(arguments: &[&str]) -> (sim::Broker, Service) {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let status = Service::on(broker.address(), &[&["status"], arguments].concat()).await;
     (broker, status)
 }

@@ -21,7 +21,7 @@ pub(super) struct Shop {
 impl Shop {
     /// A broker, a gateway that declines so many charges, and no service yet.
     pub(super) async fn open(decline_rate: &str) -> Self {
-        let broker = sim::Broker::start(sim::Options::default()).unwrap();
+        let broker = sim::Broker::start().unwrap();
         let gateway = ["gateway", "--decline-rate", decline_rate, "--latency-median-ms", "5"];
         let gateway = Service::start(&[&gateway[..], &["--port", "0"]].concat()).await;
         let topics = Topics::at(broker.address()).await;

@@ -6,7 +6,7 @@ use crate::edge::child::Service;
 
 #[tokio::test]
 async fn another_number_of_partitions_is_refused() {
-    let broker = sim::Broker::start(sim::Options::default()).unwrap();
+    let broker = sim::Broker::start().unwrap();
     let kafka = broker.address().to_string();
     let client = ClientBuilder::new(vec![kafka.clone()]).build().await.unwrap();
     let controller = client.controller_client().unwrap();

@@ -1,5 +1,7 @@
 //! DescribeLogDirs, versions 1 to 4: how much each partition takes. There is one place for all.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
@@ -23,11 +25,14 @@ pub(crate) fn answer(
     request: DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
     let topics: Vec<DescribeLogDirsTopic> = match request.topics {
-        None => core.topics.iter().map(|topic| describe(topic, |_| true)).collect(),
+        None => {
+            let all = |topic: &Topic| (0..topic.partitions.len() as i32).collect();
+            core.topics.iter().map(|topic| describe(topic, all(topic))).collect()
+        }
         Some(wanted) => {
             let found = wanted.iter().filter_map(|wanted| {
                 let topic = core.topics.get(&wanted.topic)?;
-                Some(describe(topic, |index| wanted.partitions.contains(&index)))
+                Some(describe(topic, wanted.partitions.iter().copied().collect()))
             });
             found.collect()
         }
@@ -40,12 +45,13 @@ pub(crate) fn answer(
     DescribeLogDirsResponse::default().with_results(vec![directory])
 }
 
-fn describe(topic: &Topic, wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {
-    let partitions = (0..).zip(&topic.partitions).filter(|(index, _)| wanted(*index));
-    let partitions = partitions.map(|(index, partition)| {
-        DescribeLogDirsPartition::default()
+fn describe(topic: &Topic, wanted: BTreeSet<i32>) -> DescribeLogDirsTopic {
+    let partitions = wanted.into_iter().filter_map(|index| {
+        let partition = topic.partitions.get(usize::try_from(index).ok()?)?;
+        let described = DescribeLogDirsPartition::default()
             .with_partition_index(index)
-            .with_partition_size(partition.log.size_bytes() as i64)
+            .with_partition_size(partition.log.size_bytes() as i64);
+        Some(described)
     });
     DescribeLogDirsTopic::default()
         .with_name(topic_name(&topic.name))

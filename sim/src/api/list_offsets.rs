@@ -1,10 +1,12 @@
 //! ListOffsets, versions 1 to 10: the ends of a log, or the offset at a timestamp.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
-use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -42,11 +44,22 @@ pub(crate) fn answer(
     call: &Call<'_>,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
+    let mut times: BTreeMap<(TopicName, i32), usize> = BTreeMap::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            *times.entry((topic.name.clone(), partition.partition_index)).or_default() += 1;
+        }
+    }
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter();
-        let partitions = partitions
-            .map(|partition| look_up(&core.topics, call, &topic.name, partition))
-            .collect();
+        let partitions = topic.partitions.iter().filter_map(|partition| {
+            let index = partition.partition_index;
+            // Looking up a timestamp may take a while: once for each partition.
+            match times.remove(&(topic.name.clone(), index))? {
+                1 => Some(look_up(&core.topics, call, &topic.name, partition)),
+                _ => Some(refused(index, ErrorCode::InvalidRequest)),
+            }
+        });
+        let partitions = partitions.collect();
         ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
@@ -80,8 +93,16 @@ fn look_up(
             let epoch = if known { LEADER_EPOCH } else { -1 };
             response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
         }
-        Err(error) => response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE),
+        Err(error) => refused(wanted.partition_index, error),
     }
+}
+
+fn refused(index: i32, error: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse::default()
+        .with_partition_index(index)
+        .with_error_code(error.code())
+        .with_offset(NONE)
+        .with_timestamp(NONE)
 }
 
 fn is_known(timestamp: i64, version: i16) -> bool {

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use uuid::Uuid;
 
 use super::{
-    CLUSTER_OPERATIONS, NO_AUTHORIZED_OPERATIONS, TOPIC_OPERATIONS, operations, topic_name,
+    CLUSTER_OPERATIONS, NO_AUTHORIZED_OPERATIONS, Named, TOPIC_OPERATIONS, operations, topic_name,
 };
 use crate::config::Overrides;
 use crate::core::{BROKER_ID, Core};
@@ -49,7 +49,10 @@ pub(crate) fn answer(
     } else {
         let wanted = request.topics.unwrap_or_default();
         let may_create = request.allow_auto_topic_creation;
-        wanted.into_iter().map(|topic| find(core, call, topic, may_create)).collect()
+        let mut named = Named::nothing();
+        let wanted = wanted.into_iter();
+        let wanted = wanted.filter(|topic| named.is_new((topic.name.clone(), topic.topic_id)));
+        wanted.map(|topic| find(core, call, topic, may_create)).collect()
     };
     // Whoever names a topic may do everything to it, whether it is there or not.
     for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {

@@ -88,6 +88,23 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
+/// The most things that one request may have described at length.
+const MAX_DESCRIBED: usize = 10_000;
+
+/// What a request has named so far: a few bytes that name the same thing again and again must not
+/// fetch a long answer each time, so whatever was named is answered once.
+struct Named<T>(BTreeSet<T>);
+
+impl<T: Ord> Named<T> {
+    fn nothing() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    fn is_new(&mut self, thing: T) -> bool {
+        self.0.insert(thing)
+    }
+}
+
 /// A manual assignment has to go on from partition `first` without a gap, in any order where it
 /// names partitions, and name this broker for each. Returns how many partitions there are then.
 fn check_assignment<'a>(

@@ -8,7 +8,7 @@ use kafka_protocol::messages::offset_fetch_response::{
 use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::{text as string, topic_name};
+use super::{Named, text as string, topic_name};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::group::Coordinator;
@@ -43,7 +43,10 @@ pub(crate) fn answer(
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
     if call.header.version >= BATCHED_FROM {
-        let groups = request.groups.into_iter().map(|group| {
+        let mut named = Named::nothing();
+        let groups = request.groups.into_iter();
+        let groups = groups.filter(|group| named.is_new(group.group_id.clone()));
+        let groups = groups.map(|group| {
             let wanted = group.topics.map(|topics| {
                 let topics = topics.into_iter();
                 topics.map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect()

@@ -8,11 +8,10 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use super::resource::Resource;
-use super::{MAX_DESCRIBED, Named, text as string};
+use super::{distinct, text as string};
 use crate::config::{Shown, Synonym};
 use crate::core::Core;
 use crate::dispatch::Call;
-use crate::error::ErrorCode;
 use crate::wire::shape::{Shape, fixed, structures, text, texts};
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -26,24 +25,16 @@ pub(crate) fn answer(
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
     let with = (request.include_synonyms, request.include_documentation);
-    let mut named = Named::nothing();
-    let resources = request.resources.iter();
-    let resources = resources
-        .filter(|resource| named.is_new((resource.resource_type, resource.resource_name.clone())));
-    let results = resources.enumerate().map(|(at, resource)| {
+    let resources =
+        distinct(request.resources, |named| (named.resource_type, named.resource_name.clone()));
+    let results = resources.map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
-        let found = if at < MAX_DESCRIBED {
-            Resource::find(core, resource.resource_type, &resource.resource_name)
-        } else {
-            let why = format!("more than {MAX_DESCRIBED} resources in one request");
-            Err((ErrorCode::InvalidRequest, why))
-        };
-        match found {
+        match Resource::find(core, resource.resource_type, &resource.resource_name) {
             Ok(found) => {
                 let settings = found.shown(core).into_iter();
-                let settings = settings.filter(|setting| wanted(resource, setting));
+                let settings = settings.filter(|setting| wanted(&resource, setting));
                 result
                     .with_error_message(Some(string("")))
                     .with_configs(settings.map(|setting| show(setting, with)).collect())

@@ -3,7 +3,7 @@
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
-use super::{GROUP_OPERATIONS, NO_AUTHORIZED_OPERATIONS, Named, operations, text as string};
+use super::{GROUP_OPERATIONS, NO_AUTHORIZED_OPERATIONS, distinct, operations, text as string};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
@@ -22,9 +22,7 @@ pub(crate) fn answer(
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
     let operations = operations(request.include_authorized_operations, GROUP_OPERATIONS);
-    let mut named = Named::nothing();
-    let groups = request.groups.into_iter().filter(|id| named.is_new(id.clone()));
-    let groups = groups.map(|id| match core.groups.get(&id) {
+    let groups = distinct(request.groups, GroupId::clone).map(|id| match core.groups.get(&id) {
         Some(group) => describe(id, group).with_authorized_operations(operations),
         None => {
             let version = call.header.version;

@@ -7,7 +7,7 @@ use kafka_protocol::messages::describe_log_dirs_response::{
 };
 use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
-use super::{text as string, topic_name};
+use super::{distinct, text as string, topic_name};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::topics::Topic;
@@ -25,14 +25,13 @@ pub(crate) fn answer(
     request: DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
     let topics: Vec<DescribeLogDirsTopic> = match request.topics {
-        None => {
-            let all = |topic: &Topic| (0..topic.partitions.len() as i32).collect();
-            core.topics.iter().map(|topic| describe(topic, all(topic))).collect()
-        }
+        None => core.topics.iter().map(|topic| describe(topic, |_| true)).collect(),
         Some(wanted) => {
-            let found = wanted.iter().filter_map(|wanted| {
+            let wanted = distinct(wanted, |wanted| wanted.topic.clone());
+            let found = wanted.filter_map(|wanted| {
                 let topic = core.topics.get(&wanted.topic)?;
-                Some(describe(topic, wanted.partitions.iter().copied().collect()))
+                let partitions: BTreeSet<i32> = wanted.partitions.into_iter().collect();
+                Some(describe(topic, |index| partitions.contains(&index)))
             });
             found.collect()
         }
@@ -45,13 +44,12 @@ pub(crate) fn answer(
     DescribeLogDirsResponse::default().with_results(vec![directory])
 }
 
-fn describe(topic: &Topic, wanted: BTreeSet<i32>) -> DescribeLogDirsTopic {
-    let partitions = wanted.into_iter().filter_map(|index| {
-        let partition = topic.partitions.get(usize::try_from(index).ok()?)?;
-        let described = DescribeLogDirsPartition::default()
+fn describe(topic: &Topic, wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {
+    let partitions = (0..).zip(&topic.partitions).filter(|(index, _)| wanted(*index));
+    let partitions = partitions.map(|(index, partition)| {
+        DescribeLogDirsPartition::default()
             .with_partition_index(index)
-            .with_partition_size(partition.log.size_bytes() as i64);
-        Some(described)
+            .with_partition_size(partition.log.size_bytes() as i64)
     });
     DescribeLogDirsTopic::default()
         .with_name(topic_name(&topic.name))

@@ -5,7 +5,7 @@ use kafka_protocol::messages::describe_producers_response::{
 };
 use kafka_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
 
-use super::Named;
+use super::distinct;
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::wire::shape::{Shape, fixed_array, structures, text};
@@ -21,11 +21,9 @@ pub(crate) fn answer(
     _: &Call<'_>,
     request: DescribeProducersRequest,
 ) -> DescribeProducersResponse {
-    let mut named = Named::nothing();
-    let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partition_indexes.iter();
-        let partitions = partitions.filter(|index| named.is_new((topic.name.clone(), **index)));
-        let partitions = partitions.map(|index| describe(core, &topic.name, *index)).collect();
+    let topics = distinct(request.topics, |topic| topic.name.clone()).map(|topic| {
+        let partitions = distinct(topic.partition_indexes, |index| *index);
+        let partitions = partitions.map(|index| describe(core, &topic.name, index)).collect();
         TopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     DescribeProducersResponse::default().with_topics(topics.collect())

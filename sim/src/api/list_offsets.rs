@@ -1,6 +1,6 @@
 //! ListOffsets, versions 1 to 10: the ends of a log, or the offset at a timestamp.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response::{
@@ -44,22 +44,17 @@ pub(crate) fn answer(
     call: &Call<'_>,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
-    let mut times: BTreeMap<(TopicName, i32), usize> = BTreeMap::new();
-    for topic in &request.topics {
-        for partition in &topic.partitions {
-            *times.entry((topic.name.clone(), partition.partition_index)).or_default() += 1;
-        }
-    }
+    let repeated = repeated(&request);
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().filter_map(|partition| {
-            let index = partition.partition_index;
-            // Looking up a timestamp may take a while: once for each partition.
-            match times.remove(&(topic.name.clone(), index))? {
-                1 => Some(look_up(&core.topics, call, &topic.name, partition)),
-                _ => Some(refused(index, ErrorCode::InvalidRequest)),
+        let look_up = |partition: &ListOffsetsPartition| {
+            if repeated.contains(&(topic.name.clone(), partition.partition_index)) {
+                let response = ListOffsetsPartitionResponse::default()
+                    .with_partition_index(partition.partition_index);
+                return failure(response, ErrorCode::InvalidRequest);
             }
-        });
-        let partitions = partitions.collect();
+            look_up(&core.topics, call, &topic.name, partition)
+        };
+        let partitions = topic.partitions.iter().map(look_up).collect();
         ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
@@ -93,16 +88,25 @@ fn look_up(
             let epoch = if known { LEADER_EPOCH } else { -1 };
             response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
         }
-        Err(error) => refused(wanted.partition_index, error),
+        Err(error) => failure(response, error),
     }
 }
 
-fn refused(index: i32, error: ErrorCode) -> ListOffsetsPartitionResponse {
-    ListOffsetsPartitionResponse::default()
-        .with_partition_index(index)
-        .with_error_code(error.code())
-        .with_offset(NONE)
-        .with_timestamp(NONE)
+fn failure(
+    response: ListOffsetsPartitionResponse,
+    error: ErrorCode,
+) -> ListOffsetsPartitionResponse {
+    response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE)
+}
+
+/// Partitions that are named more than once: Kafka refuses them, and each could cost a look into
+/// compressed records.
+fn repeated(request: &ListOffsetsRequest) -> BTreeSet<(TopicName, i32)> {
+    let mut seen = BTreeSet::new();
+    let partitions = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index))
+    });
+    partitions.filter(|partition| !seen.insert(partition.clone())).collect()
 }
 
 fn is_known(timestamp: i64, version: i16) -> bool {

@@ -124,24 +124,3 @@ fn random_requests_hurt_nobody() {
         .unwrap();
     runtime.block_on(still_serves(&broker));
 }
-
-/// A few bytes that name the same thing again and again must not fetch a long answer each time.
-#[tokio::test]
-async fn what_is_named_often_is_described_once() {
-    use kafka_protocol::messages::TopicName;
-    use kafka_protocol::protocol::StrBytes;
-    use m::describe_configs_request::DescribeConfigsResource;
-    use m::metadata_request::MetadataRequestTopic;
-    let broker = Broker::start(Options { partitions: 1_000, ..Options::default() }).unwrap();
-    let mut wire = Wire::connect(broker.address()).await;
-    let topic =
-        MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_static_str("t"))));
-    let request = m::MetadataRequest::default().with_topics(Some(vec![topic; 90_000]));
-    assert_eq!(wire.call(12, &request).await.topics.len(), 1);
-    let resource = DescribeConfigsResource::default()
-        .with_resource_type(4)
-        .with_resource_name(StrBytes::from_static_str("1"))
-        .with_configuration_keys(None);
-    let request = m::DescribeConfigsRequest::default().with_resources(vec![resource; 90_000]);
-    assert_eq!(wire.call(4, &request).await.results.len(), 1);
-}

@@ -13,22 +13,21 @@ use tokio::net::TcpStream;
 
 /// A connection that sends what it is told to, sound or not.
 pub(crate) struct Wire {
-    address: SocketAddr,
     stream: TcpStream,
     correlation_id: i32,
 }
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { address, stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
+        Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.stream.peer_addr().unwrap()
     }
 
     pub(crate) async fn reconnect(&mut self) {
-        *self = Self::connect(self.address).await;
+        *self = Self::connect(self.address()).await;
     }
 
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) {

@@ -1,5 +1,7 @@
 //! The rest: coordinators, producer ids, epochs, versions, odd requests.
 
+use std::collections::BTreeSet;
+
 use bytes::{BufMut as _, BytesMut};
 use kafka_protocol::messages as m;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -242,7 +244,7 @@ pub(super) async fn repeated(told: &mut Transcript) {
         m::ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![wanted]);
     let response = told.wire.call(5, &request).await;
     let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-    let codes: Vec<_> = partitions.map(|one| (one.error_code, one.offset)).collect();
+    let codes: BTreeSet<_> = partitions.map(|one| (one.error_code, one.offset)).collect();
     told.note("latest, twice", codes);
     let wanted =
         m::metadata_request::MetadataRequestTopic::default().with_name(Some(named(&topic)));

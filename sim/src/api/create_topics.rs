@@ -10,7 +10,7 @@ use kafka_protocol::messages::create_topics_response::{
 };
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 
-use super::{check_assignment, text as string};
+use super::{MAX_CREATED, check_assignment, text as string};
 use crate::config::{Operation, Overrides, Refusal, Shown};
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -49,6 +49,10 @@ pub(crate) fn answer(
     for topic in &request.topics {
         let created = match times.remove(&topic.name) {
             None => continue,
+            Some(_) if results.len() >= MAX_CREATED => {
+                let why = format!("more than {MAX_CREATED} topics in one request");
+                Err((ErrorCode::PolicyViolation, why))
+            }
             Some(1) => create(core, call, topic, request.validate_only),
             Some(_) => Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned())),
         };

@@ -95,6 +95,9 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
+/// The most topics that one request may create, or only ask about: each is answered at length.
+const MAX_CREATED: usize = 10_000;
+
 /// A manual assignment has to go on from partition `first` without a gap, in any order where it
 /// names partitions, and name this broker for each. Returns how many partitions there are then.
 fn check_assignment<'a>(

@@ -22,6 +22,9 @@ use crate::wire::Outbox;
 /// Nothing here fails over, so every partition stays in its first leader epoch.
 pub(crate) const LEADER_EPOCH: i32 = 0;
 
+/// Batches that one lookup of a timestamp looks into.
+const MAX_BATCHES_LOOKED_INTO: usize = 4;
+
 /// What retention may keep. `None` keeps everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Retention {
@@ -324,21 +327,22 @@ impl Log {
         self.first_where(|max| max == largest, |time| time == largest)
     }
 
-    /// The first record that qualifies, of the batches whose largest timestamp says that they may
-    /// have one.
+    /// The first record that qualifies, of the batches whose largest timestamp says that they have one.
+    /// Few are looked into, since only a lying header or a deleted record leads to the next.
     fn first_where(
         &self,
         may: impl Fn(i64) -> bool,
         qualifies: impl Fn(i64) -> bool,
     ) -> Result<Option<(i64, i64)>, ErrorCode> {
         let candidates = self.index.iter().enumerate();
-        for (at, _) in candidates.filter(|(_, indexed)| may(indexed.max_timestamp)) {
+        let mut candidates = candidates.filter(|(_, indexed)| may(indexed.max_timestamp));
+        for (at, _) in candidates.by_ref().take(MAX_BATCHES_LOOKED_INTO) {
             let found = self.first_record(at, &qualifies)?;
             if found.is_some() {
                 return Ok(found);
             }
         }
-        Ok(None)
+        candidates.next().map(|(at, _)| self.first_offset(at)).transpose()
     }
 
     /// The first record of a batch that qualifies and is not deleted. Where records cannot be read,
@@ -349,12 +353,7 @@ impl Log {
         qualifies: impl Fn(i64) -> bool,
     ) -> Result<Option<(i64, i64)>, ErrorCode> {
         let indexed = self.index[at];
-        let batch = match &self.batches {
-            Batches::Memory { bytes, .. } => bytes[at].clone(),
-            Batches::Segments(segments) => {
-                segments.read(indexed.base_offset, indexed.position, indexed.length as usize)?
-            }
-        };
+        let batch = self.batch(at)?;
         let mut found = None;
         let read = look_at_records(&batch, |record| {
             let offset = indexed.base_offset + record.offset_delta;
@@ -365,9 +364,23 @@ impl Log {
             ControlFlow::Break(())
         });
         if read.is_err() {
-            let first = indexed.base_offset.max(self.log_start_offset);
-            return Ok(Some((first, BatchHeader::read(&batch).base_timestamp)));
+            return Ok(Some(self.first_offset(at)?));
         }
         Ok(found)
+    }
+
+    fn first_offset(&self, at: usize) -> Result<(i64, i64), ErrorCode> {
+        let first = self.index[at].base_offset.max(self.log_start_offset);
+        Ok((first, BatchHeader::read(&self.batch(at)?).base_timestamp))
+    }
+
+    fn batch(&self, at: usize) -> Result<Bytes, ErrorCode> {
+        let indexed = self.index[at];
+        match &self.batches {
+            Batches::Memory { bytes, .. } => Ok(bytes[at].clone()),
+            Batches::Segments(segments) => {
+                segments.read(indexed.base_offset, indexed.position, indexed.length as usize)
+            }
+        }
     }
 }

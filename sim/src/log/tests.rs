@@ -92,3 +92,20 @@ fn the_start_moves_into_a_batch_and_never_back() {
     log.drop_before(99);
     assert_eq!((log.log_start_offset(), log.index.len(), log.size_bytes()), (5, 0, 0));
 }
+
+#[test]
+fn headers_that_lie_lead_a_lookup_no_further_than_a_few_batches() {
+    let lying = |timestamp: i64| {
+        let mut bytes = batch(&[timestamp], 9).to_vec();
+        bytes[35..43].copy_from_slice(&1_000i64.to_be_bytes());
+        let checksum = crc32c::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+        Bytes::from(bytes)
+    };
+    let mut batches: Vec<Bytes> = (0..3).map(lying).collect();
+    batches.push(batch(&[500], 9));
+    assert_eq!(log_of(&batches).offset_at(500), Ok(Some((3, 500))));
+    let batches: Vec<Bytes> = (0..9).map(lying).collect();
+    let first_of_the_next = Ok(Some((4, 4)));
+    assert_eq!(log_of(&batches).offset_at(500), first_of_the_next, "a batch's first is the answer");
+}

@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 
 /// A connection that sends what it is told to, sound or not.
 pub(crate) struct Wire {
-    address: SocketAddr,
     stream: OwnedReadHalf,
     sender: Arc<Mutex<OwnedWriteHalf>>,
     correlation_id: i32,
@@ -30,17 +29,16 @@ impl Wire {
 
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        let address = stream.peer_addr().unwrap();
         let (stream, sender) = stream.into_split();
-        Self { address, stream, sender: Arc::new(Mutex::new(sender)), correlation_id: 0 }
+        Self { stream, sender: Arc::new(Mutex::new(sender)), correlation_id: 0 }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.stream.peer_addr().unwrap()
     }
 
     pub(crate) async fn reconnect(&mut self) {
-        *self = Self::connect(self.address).await;
+        *self = Self::connect(self.address()).await;
     }
 
     /// To a broker that may have been killed.

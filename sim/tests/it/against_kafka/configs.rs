@@ -57,6 +57,22 @@ async fn value(told: &mut Transcript, topic: &str, key: &str) {
     told.note(key, values);
 }
 
+/// A real Kafka answers before its own broker has heard of what was altered.
+async fn until_it_holds(told: &mut Transcript, topic: &str, key: &str, expected: &str) {
+    let resource = DescribeConfigsResource::default()
+        .with_resource_type(TOPIC)
+        .with_resource_name(text(topic))
+        .with_configuration_keys(Some(vec![text(key)]));
+    let request = m::DescribeConfigsRequest::default().with_resources(vec![resource]);
+    loop {
+        let response = told.wire.call(4, &request).await;
+        if response.results[0].configs[0].value.as_deref() == Some(expected) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
 pub(super) async fn altered(told: &mut Transcript) {
     let topic = told.name("configured");
     let plain = CreatableTopic::default()
@@ -90,6 +106,7 @@ pub(super) async fn altered(told: &mut Transcript) {
     for step in steps {
         alter(told, TOPIC, &topic, step).await;
     }
+    until_it_holds(told, &topic, "message.timestamp.type", "LogAppendTime").await;
     for key in
         ["cleanup.policy", "preallocate", "min.cleanable.dirty.ratio", "message.timestamp.type"]
     {
@@ -102,6 +119,7 @@ pub(super) async fn altered(told: &mut Transcript) {
     alter(told, BROKER, "1", &[("num.partitions", SET, Some("3"))]).await;
     alter(told, BROKER, "1", &[("message.max.bytes", SET, Some("none"))]).await;
     alter(told, BROKER, "", &[("message.max.bytes", SET, Some("1000001"))]).await;
+    until_it_holds(told, &topic, "max.message.bytes", "1000001").await;
 }
 
 pub(super) async fn shown(told: &mut Transcript) {

@@ -1,5 +1,7 @@
 //! The rest: coordinators, producer ids, epochs, versions, odd requests.
 
+use std::collections::BTreeSet;
+
 use bytes::{BufMut as _, BytesMut};
 use kafka_protocol::messages as m;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -228,6 +230,27 @@ pub(super) async fn epochs_and_sessions(told: &mut Transcript) {
             (one.error_code, one.offset, one.timestamp, one.leader_epoch),
         );
     }
+}
+
+pub(super) async fn repeated(told: &mut Transcript) {
+    let topic = told.name("epochs");
+    use m::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+    let partition =
+        ListOffsetsPartition::default().with_current_leader_epoch(-1).with_timestamp(-1);
+    let wanted = ListOffsetsTopic::default()
+        .with_name(named(&topic))
+        .with_partitions(vec![partition.clone(), partition]);
+    let request =
+        m::ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![wanted]);
+    let response = told.wire.call(5, &request).await;
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    let codes: BTreeSet<_> = partitions.map(|one| (one.error_code, one.offset)).collect();
+    told.note("latest, twice", codes);
+    let wanted =
+        m::metadata_request::MetadataRequestTopic::default().with_name(Some(named(&topic)));
+    let request = m::MetadataRequest::default().with_topics(Some(vec![wanted.clone(), wanted]));
+    let response = told.wire.call(9, &request).await;
+    told.note("metadata, twice", response.topics.len());
 }
 
 pub(super) async fn replaced_configs(told: &mut Transcript) {

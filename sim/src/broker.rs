@@ -156,6 +156,9 @@ fn config(options: &Options, address: SocketAddr) -> Result<BrokerConfig, Refusa
     config.state("max.connections", &options.max_connections.to_string())?;
     config.state("num.partitions", &options.partitions.max(1).to_string())?;
     config.state("socket.request.max.bytes", &options.max_frame_bytes.to_string())?;
+    if let Some(directory) = &options.data_dir {
+        config.state("log.dirs", &directory.to_string_lossy())?;
+    }
     if let Some(age) = options.retention {
         config.state("log.retention.ms", &age.as_millis().to_string())?;
     }

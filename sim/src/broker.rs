@@ -204,6 +204,9 @@ fn config(options: &Options, address: SocketAddr) -> Result<BrokerConfig, Refusa
     config.state("num.partitions", &options.partitions.max(1).to_string())?;
     let max_frame_bytes = options.max_frame_bytes.min(options.max_in_flight_bytes / LARGEST_PART);
     config.state("socket.request.max.bytes", &max_frame_bytes.to_string())?;
+    if let Some(directory) = &options.data_dir {
+        config.state("log.dirs", &directory.to_string_lossy())?;
+    }
     if let Some(age) = options.retention {
         config.state("log.retention.ms", &age.as_millis().to_string())?;
     }

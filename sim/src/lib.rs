@@ -1,4 +1,5 @@
-//! An embedded Kafka broker: the real wire protocol over TCP, from memory, in one process.
+//! An embedded Kafka broker: the real wire protocol over TCP, from memory or a data directory, in one
+//! process.
 //!
 //! ```text
 //! args      the command line of the broker as a process

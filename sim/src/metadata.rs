@@ -118,7 +118,9 @@ impl Metadata {
             }
             Entry::LogStartMoved { topic, partition, offset } => {
                 if let Some(topic) = self.topics.get_mut(&topic) {
-                    topic.log_starts.insert(partition, offset);
+                    // It never moves back, whatever a client asks for.
+                    let start = topic.log_starts.entry(partition).or_insert(offset);
+                    *start = offset.max(*start);
                 }
             }
             Entry::OffsetCommitted { group, topic, partition, committed } => {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::files::{Files, Handle};
 
 /// Files open at a time. A process that may open fewer is served by what it may open.
-const MAX_OPEN_FILES: usize = 1_024;
+const MAX_OPEN_FILES: usize = 512;
 /// The least to go on with when the process has no descriptors left.
 const MIN_OPEN_FILES: usize = 4;
 
@@ -136,7 +136,7 @@ impl OpenFiles {
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE))

@@ -189,12 +189,11 @@ impl Segments for DiskSegments {
         let open_files = &self.shared.open_files;
         let read = open_files.with(file, |handle| handle.read_at(u64::from(position), &mut bytes));
         match read {
-            Ok(()) => Ok(Bytes::from(bytes)),
-            Err(error) => {
-                let path = file.path().display();
-                tracing::error!("{path}: cannot read {length} bytes at byte {position}: {error}");
-                Err(Failed)
+            Ok(()) => {
+                self.shared.has_read();
+                Ok(Bytes::from(bytes))
             }
+            Err(error) => Err(self.shared.could_not_read(file.path(), position, &error)),
         }
     }
 

@@ -11,8 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::files::Files;
-use super::open_files::LazyFile;
+use super::open_files::{LazyFile, is_out_of_descriptors};
 use crate::storage::{Synced, Ticket};
+
+/// Pause before what could not be tried is tried again.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// When what was written is synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,21 +199,46 @@ impl Syncer {
             let rest = Work { removals, closing: work.closing, ..Work::default() };
             (self.written(), std::mem::replace(&mut *work, rest))
         };
-        let mut failed = false;
-        for file in work.dirty.iter().chain(&work.journal) {
+        for file in &work.dirty {
             // Before the sync: a write during it waits for the next one.
             file.dirty.store(false, Ordering::SeqCst);
         }
-        for file in &work.dirty {
-            failed |= !self.sync_file(file);
+        let (mut failed, mut left) = (false, Work::default());
+        let sync_file = |file: &LazyFile| {
+            let outcome = outcome_of(file.path(), self.files.sync_file(file.path()));
+            if outcome == Outcome::Failed {
+                file.failed.store(true, Ordering::SeqCst);
+            }
+            outcome
+        };
+        for file in work.dirty {
+            match sync_file(&file) {
+                Outcome::Untried => left.dirty.push(file),
+                outcome => failed |= outcome == Outcome::Failed,
+            }
         }
         // The deepest first: a name is of no use before what it names.
-        for directory in work.directories.iter().rev() {
-            failed |= !report(directory, self.files.sync_directory(directory));
+        for directory in work.directories.into_iter().rev() {
+            match outcome_of(&directory, self.files.sync_directory(&directory)) {
+                Outcome::Untried => drop(left.directories.insert(directory)),
+                outcome => failed |= outcome == Outcome::Failed,
+            }
         }
-        if let Some(journal) = &work.journal {
-            failed |= !self.sync_file(journal);
+        if let Some(journal) = work.journal {
+            match sync_file(&journal) {
+                Outcome::Untried => left.journal = Some(journal),
+                outcome => failed |= outcome == Outcome::Failed,
+            }
         }
+        if failed || !left.is_dirty() {
+            self.tried(up_to, failed);
+        }
+        if left.is_dirty() {
+            self.put_back(left);
+        }
+    }
+
+    fn tried(&self, up_to: Ticket, failed: bool) {
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
         if failed {
             let after = synced.failed.map_or(synced.tried, |(after, _)| after);
@@ -223,22 +251,42 @@ impl Syncer {
         }
     }
 
-    fn sync_file(&self, file: &LazyFile) -> bool {
-        let synced = report(file.path(), self.files.sync_file(file.path()));
-        if !synced {
-            file.failed.store(true, Ordering::SeqCst);
+    /// What could not even be tried is tried again a little later.
+    fn put_back(&self, left: Work) {
+        let mut work = self.lock();
+        for file in left.dirty {
+            if !file.dirty.swap(true, Ordering::SeqCst) {
+                work.dirty.push(file);
+            }
         }
-        synced
+        work.directories.extend(left.directories);
+        work.journal = work.journal.take().or(left.journal);
+        let pause = self.changed.wait_timeout_while(work, RETRY, |work| !work.closing);
+        drop(pause);
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Synced,
+    /// Nobody knows what the file holds.
+    Failed,
+    /// There was no descriptor to sync it with.
+    Untried,
+}
+
 /// What was removed meanwhile needs no sync.
-fn report(path: &Path, synced: io::Result<()>) -> bool {
+fn outcome_of(path: &Path, synced: io::Result<()>) -> Outcome {
     match synced {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::error!(path = %path.display(), %error, "cannot sync");
-            false
+        Ok(()) => Outcome::Synced,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Outcome::Synced,
+        Err(error) if is_out_of_descriptors(&error) => {
+            tracing::warn!(path = %path.display(), %error, "cannot sync yet");
+            Outcome::Untried
         }
-        _ => true,
+        Err(error) => {
+            tracing::error!(path = %path.display(), %error, "cannot sync");
+            Outcome::Failed
+        }
     }
 }

@@ -18,14 +18,17 @@ pub(super) struct Shared {
     pub(super) syncer: Arc<Syncer>,
     /// Whether the last write failed: a full disk is reported once, not with every request.
     failing: AtomicBool,
+    /// The same for reads.
+    unreadable: AtomicBool,
     closed: AtomicBool,
 }
 
 impl Shared {
     pub(super) fn new(files: Arc<dyn Files>, syncer: Arc<Syncer>) -> Self {
         let open_files = OpenFiles::new(files);
-        let (failing, closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { open_files, syncer, failing, closed }
+        let flag = || AtomicBool::new(false);
+        let (failing, unreadable, closed) = (flag(), flag(), flag());
+        Self { open_files, syncer, failing, unreadable, closed }
     }
 
     pub(super) fn close(&self) {
@@ -42,6 +45,20 @@ impl Shared {
             tracing::error!(path = %path.display(), %error, "cannot write; clients are told so");
         }
         Failed
+    }
+
+    /// Logs a failed read, unless the one before it failed too.
+    pub(super) fn could_not_read(&self, path: &Path, position: u32, error: &io::Error) -> Failed {
+        if !self.unreadable.swap(true, Ordering::Relaxed) {
+            tracing::error!("{}: cannot be read at byte {position}: {error}", path.display());
+        }
+        Failed
+    }
+
+    pub(super) fn has_read(&self) {
+        if self.unreadable.load(Ordering::Relaxed) {
+            self.unreadable.store(false, Ordering::Relaxed);
+        }
     }
 
     fn succeeded(&self) {

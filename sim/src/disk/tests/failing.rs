@@ -144,6 +144,21 @@ fn what_could_not_be_synced_is_not_acknowledged_and_not_written_behind() {
 }
 
 #[test]
+fn a_sync_for_which_there_was_no_descriptor_is_made_up_for() {
+    let mut rig = Rig::with_topic(Fsync::Always);
+    let Answer::Held(token) = rig.try_produce(TOPIC, batch(&[1])).unwrap() else {
+        panic!("acknowledged before it was synced");
+    };
+    rig.files.set_faults(Faults { syncs_untried: true, ..Faults::default() });
+    assert!(rig.sync().is_empty());
+    rig.files.set_faults(Faults::default());
+    assert_eq!(rig.sync(), [token]);
+    rig.files.cut_power(0);
+    rig.restart();
+    assert_eq!(rig.records(TOPIC), [(0, 1)]);
+}
+
+#[test]
 fn a_journal_that_could_not_be_synced_is_replaced() {
     let mut rig = Rig::with_topic(Fsync::Always);
     rig.files.set_faults(Faults { syncs_fail: true, ..Faults::default() });

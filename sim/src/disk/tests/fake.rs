@@ -33,6 +33,8 @@ pub(super) struct Faults {
     /// Bytes after which the process is dead: nothing succeeds any more.
     pub(super) dies_after: Option<usize>,
     pub(super) syncs_fail: bool,
+    /// There is no descriptor to sync with.
+    pub(super) syncs_untried: bool,
     pub(super) truncates_fail: bool,
     pub(super) reads_fail: bool,
 }
@@ -246,6 +248,10 @@ impl Files for FakeFiles {
         let inode = state.inode(path)?;
         if state.faults.syncs_fail {
             return Err(failure("cannot be synced"));
+        }
+        if state.faults.syncs_untried {
+            const EMFILE: i32 = 24;
+            return Err(io::Error::from_raw_os_error(EMFILE));
         }
         let content = &mut state.contents[inode];
         content.synced = content.bytes.clone();

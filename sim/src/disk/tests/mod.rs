@@ -1,5 +1,6 @@
 //! The storage under a core, on a file system that fails, tears and forgets at will.
 
+mod changes;
 mod failing;
 mod fake;
 mod journal;

@@ -379,7 +379,8 @@ impl Log {
         match &self.batches {
             Batches::Memory { bytes, .. } => Ok(bytes[at].clone()),
             Batches::Segments(segments) => {
-                segments.read(indexed.base_offset, indexed.position, indexed.length as usize)
+                let length = indexed.length as usize;
+                Ok(segments.read(indexed.base_offset, indexed.position, length)?)
             }
         }
     }

@@ -96,7 +96,7 @@ async fn alter(wire: &mut Wire, kind: i8, resource: &str, name: &'static str, va
 
 #[tokio::test]
 async fn who_waits_for_deleted_records_is_told_at_once() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     create(&mut wire, "orders", &[]).await;
     produce(&mut wire, "orders", 0, batch(&["a", "b"], -1, -1)).await;
@@ -126,7 +126,7 @@ async fn who_waits_for_deleted_records_is_told_at_once() {
 
 #[tokio::test]
 async fn a_topic_may_take_the_brokers_time() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     create(&mut wire, "orders", &[("message.timestamp.type", "LogAppendTime")]).await;
     let first = produce(&mut wire, "orders", 0, batch(&["a", "b"], 7, 0)).await;
@@ -145,7 +145,7 @@ async fn a_topic_may_take_the_brokers_time() {
 
 #[tokio::test]
 async fn a_timestamp_is_found_inside_batches_of_every_codec() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     create(&mut wire, "orders", &[]).await;
     let client = ClientBuilder::new(vec![broker.address().to_string()]).build().await.unwrap();
@@ -177,7 +177,7 @@ async fn a_timestamp_is_found_inside_batches_of_every_codec() {
 
 #[tokio::test]
 async fn new_partitions_take_records_and_settings_take_effect_at_once() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     create(&mut wire, "orders", &[]).await;
     let sound = || batch(&["value"], -1, -1);
@@ -201,7 +201,7 @@ async fn new_partitions_take_records_and_settings_take_effect_at_once() {
 async fn settings_are_given_at_start_and_nonsense_stops_it() {
     let with = |name: &str, value: &str| {
         let config = vec![(name.to_owned(), value.to_owned())];
-        Broker::start(Options { config, ..Options::default() })
+        Broker::start_with(Options { config, ..Options::default() })
     };
     for (name, value) in [("no.such", "1"), ("num.partitions", "0"), ("node.id", "2")] {
         let refused = with(name, value).err().map(|error| error.kind());

@@ -80,7 +80,7 @@ async fn a_real_kafka_gives_the_same_answers() {
     let run = 100_000_000 + std::process::id();
     let settings = [("group.min.session.timeout.ms", "6000"), ("log.retention.ms", "604800000")];
     let config = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let broker = Broker::start(Options { config, ..Options::default() }).unwrap();
+    let broker = Broker::start_with(Options { config, ..Options::default() }).unwrap();
     let (ours, served) = transcript(broker.address(), run, &Vec::new()).await;
     let theirs = transcript(kafka.parse().unwrap(), run, &served);
     let (theirs, _) = tokio::time::timeout(LONGEST, theirs).await.expect("Kafka answers in time");

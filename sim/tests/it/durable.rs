@@ -253,13 +253,13 @@ async fn a_broker_in_this_process_hands_its_directory_on() {
         fsync: sim::Fsync::Always,
         ..sim::Options::default()
     };
-    let broker = sim::Broker::start(options()).unwrap();
+    let broker = sim::Broker::start_with(options()).unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     create_topic(&mut wire, &[]).await;
     assert_eq!(produce(&mut wire, 0, &["a"]).await, 0);
     let mut left_over = broker.session();
     broker.stop().await;
-    let broker = sim::Broker::start(options()).unwrap();
+    let broker = sim::Broker::start_with(options()).unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     assert_eq!(values(&mut wire, 0).await, ["a"]);
     // A session with the broker before this one must not write behind its back.

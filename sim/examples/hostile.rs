@@ -6,9 +6,11 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use clap::Parser;
 use kafka_protocol::messages as m;
@@ -35,8 +37,11 @@ struct Arguments {
     /// Run as the attackers
     #[arg(long, hide = true)]
     attack: Option<SocketAddr>,
+    /// What the attackers do
+    #[arg(long, hide = true, default_value = "")]
+    kind: String,
     /// Seconds for each part
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     seconds: u64,
     /// Connections that do nothing
     #[arg(long, default_value_t = 5_000)]
@@ -46,6 +51,25 @@ struct Arguments {
     each: usize,
 }
 
+impl Arguments {
+    fn count(&self, kind: &str) -> usize {
+        if kind == IDLE { self.idle } else { self.each }
+    }
+}
+
+type Attack = fn(SocketAddr) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+const IDLE: &str = "say nothing";
+/// What attackers do, each again and again.
+const ATTACKS: &[(&str, Attack)] = &[
+    (IDLE, |address| Box::pin(idle(address))),
+    ("take no answer", |address| Box::pin(deaf(address))),
+    ("stop in mid-request", |address| Box::pin(stuck(address))),
+    ("send byte by byte", |address| Box::pin(drip(address))),
+    ("ask by the thousand", |address| Box::pin(flood(address))),
+    ("send nonsense and go", |address| Box::pin(rubbish(address))),
+];
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -54,41 +78,49 @@ async fn main() -> anyhow::Result<()> {
     }
     raise_descriptor_limit()?;
     if let Some(address) = arguments.attack {
-        return attack(address, arguments.idle, arguments.each).await;
+        return attack(address, &arguments.kind, arguments.each).await;
     }
     let (mut broker, address) = start_broker()?;
     let mut client = Client::connect(address).await?;
     client.fill().await?;
     let time = Duration::from_secs(arguments.seconds);
     report("alone", client.measure(time).await?, &broker);
-    let (idle, each) = (arguments.idle.to_string(), arguments.each.to_string());
-    let mut attackers =
-        vec![start(&["--attack", &address.to_string(), "--idle", &idle, "--each", "0"])?];
-    report("idle connections", client.measure(time).await?, &broker);
-    attackers.push(start(&["--attack", &address.to_string(), "--idle", "0", "--each", &each])?);
-    report("and attackers", client.measure(time).await?, &broker);
-    for attacker in &mut attackers {
-        attacker.kill()?;
+    let mut attackers = Vec::new();
+    let everything = ATTACKS.iter().map(|(name, _)| *name).chain(["all of them"]);
+    for name in everything {
+        // The last row is of all kinds at once, beside connections that do nothing.
+        let kinds: Vec<&str> = if name == "all of them" {
+            ATTACKS.iter().map(|(name, _)| *name).collect()
+        } else {
+            vec![name]
+        };
+        for kind in kinds {
+            let (address, count) = (address.to_string(), arguments.count(kind).to_string());
+            attackers.push(start(&["--attack", &address, "--kind", kind, "--each", &count])?);
+        }
+        report(name, client.measure(time).await?, &broker);
+        for mut attacker in attackers.drain(..) {
+            attacker.kill()?;
+            attacker.wait()?;
+        }
     }
     report("alone again", client.measure(time).await?, &broker);
     broker.kill()?;
     Ok(())
 }
 
-/// Opens idle connections and attacks until it is killed: in a process of its own, so that its work
-/// does not count as the client's waiting.
-async fn attack(address: SocketAddr, idle: usize, each: usize) -> anyhow::Result<()> {
-    let mut sockets = Vec::with_capacity(idle);
-    for _ in 0..idle {
-        sockets.push(TcpStream::connect(address).await?);
-    }
+/// Attacks until it is killed: in a process of its own, so that its work is not the client's waiting.
+async fn attack(address: SocketAddr, kind: &str, count: usize) -> anyhow::Result<()> {
+    let attack = ATTACKS.iter().find(|(name, _)| *name == kind).context("no such attack")?.1;
     let mut attackers = JoinSet::new();
-    for _ in 0..each {
-        attackers.spawn(again_and_again(move || deaf(address)));
-        attackers.spawn(again_and_again(move || stuck(address)));
-        attackers.spawn(again_and_again(move || drip(address)));
-        attackers.spawn(again_and_again(move || flood(address)));
-        attackers.spawn(again_and_again(move || rubbish(address)));
+    for _ in 0..count {
+        attackers.spawn(async move {
+            loop {
+                // A connection that the broker has closed ends an attack, and the next one begins.
+                let _ = attack(address).await;
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
     }
     std::future::pending().await
 }
@@ -179,12 +211,10 @@ impl Client {
     }
 }
 
-async fn again_and_again<F: Future<Output = anyhow::Result<()>>>(attack: impl Fn() -> F) {
-    loop {
-        // A connection that the broker has closed ends an attack, and the next one begins.
-        let _ = attack().await;
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Connects and says nothing.
+async fn idle(address: SocketAddr) -> anyhow::Result<()> {
+    TcpStream::connect(address).await?.read_u8().await?;
+    Ok(())
 }
 
 /// Asks for everything and takes nothing.

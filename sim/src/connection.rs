@@ -24,8 +24,9 @@ const FLUSH_FROM_BYTES: usize = 256 * 1024;
 /// What may arrive behind a request that waits.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 const SLICES_PER_WRITE: usize = 64;
-/// Requests of one client that are answered before the others have a turn.
-const ANSWERS_PER_TURN: usize = 8;
+/// Requests of one client, and bytes of them, that are answered before the others have a turn.
+const REQUESTS_PER_TURN: usize = 8;
+const BYTES_PER_TURN: usize = 1024 * 1024;
 
 /// Why a connection ended, other than by its client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,27 @@ pub(crate) struct Connection {
     pulse: Arc<Pulse>,
     /// The request whose beginning has arrived is known to `pulse`.
     arriving: bool,
+    /// What was answered since the others had a turn.
+    turn: Turn,
+}
+
+#[derive(Default)]
+struct Turn {
+    requests: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    /// Counts a request; returns whether the turn is over.
+    fn count(&mut self, bytes: usize) -> bool {
+        self.requests += 1;
+        self.bytes += bytes;
+        let over = self.requests >= REQUESTS_PER_TURN || self.bytes >= BYTES_PER_TURN;
+        if over {
+            *self = Self::default();
+        }
+        over
+    }
 }
 
 impl Connection {
@@ -69,7 +91,8 @@ impl Connection {
     ) -> Self {
         let frames = FrameBuffer::new(max_frame_bytes);
         let outbox = Outbox::default();
-        Self { stream, session, frames, outbox, share, pulse, arriving: false }
+        let turn = Turn::default();
+        Self { stream, session, frames, outbox, share, pulse, arriving: false, turn }
     }
 
     /// Serves the client until it goes.
@@ -109,7 +132,6 @@ impl Connection {
 
     /// Answers the whole frames that have arrived. Returns whether the client is still there.
     async fn answer_frames(&mut self) -> Result<bool, ConnectionError> {
-        let mut answered = 0;
         while let Some(frame) = self.frames.next()? {
             self.arriving = false;
             let large_answer = asks_for_records(&frame);
@@ -129,11 +151,10 @@ impl Connection {
                 }
                 progress = self.session.resume(&mut self.outbox)?;
             }
-            answered += 1;
             if self.outbox.len() >= FLUSH_FROM_BYTES {
                 self.flush().await?;
             }
-            if answered % ANSWERS_PER_TURN == 0 {
+            if self.turn.count(request_bytes) {
                 self.flush().await?;
                 tokio::task::yield_now().await;
             }

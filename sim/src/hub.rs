@@ -125,6 +125,18 @@ impl State {
 }
 
 /// The in-process handle: one client's requests, answered in order.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = sim::Broker::start()?;
+/// // ApiVersions, version 0: key, version, correlation id 7, no client id.
+/// let request = [0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
+/// let response = broker.session().request(request.to_vec().into()).await?.expect("an answer");
+/// assert_eq!(response[..4], [0, 0, 0, 7]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Session {
     hub: Arc<Hub>,
     origin: Origin,

@@ -1,5 +1,28 @@
 //! An embedded Kafka broker: the real wire protocol over TCP, from memory or a data directory, in one
-//! process.
+//! process, ready in milliseconds.
+//!
+//! [`Broker::start`] gives a test a Kafka of its own: it listens on a free port of 127.0.0.1, any Kafka
+//! client of any language may use it, and it stops when it is dropped.
+//!
+//! ```
+//! use rskafka::client::ClientBuilder;
+//! use sim::Broker;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = Broker::start()?;
+//! let client = ClientBuilder::new(vec![broker.address().to_string()]).build().await?;
+//! client.controller_client()?.create_topic("orders", 4, 1, 5_000).await?;
+//! assert_eq!(client.list_topics().await?[0].partitions.len(), 4);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Options`] has every setting: [`Broker::start_with`] takes them. A [`Session`] asks the broker without a
+//! socket, frame by frame. [`BrokerArgs`] and [`run`] are the broker as a process with a command line.
+//! `docs/broker.md` shows it in other languages' tests, and says what no input can do to it.
+//!
+//! # Inside
 //!
 //! ```text
 //! args      the command line of the broker as a process

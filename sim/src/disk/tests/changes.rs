@@ -18,12 +18,24 @@ fn rig() -> Rig {
 }
 
 /// What can be seen from outside.
-fn seen(rig: &mut Rig) -> (usize, Vec<(i64, i64)>, Option<i64>, usize, [Option<i64>; 2]) {
+#[derive(Debug, PartialEq)]
+struct Seen {
+    partitions: usize,
+    records: Vec<(i64, i64)>,
+    retention_ms: Option<i64>,
+    max_message_bytes: usize,
+    committed: [Option<i64>; 2],
+}
+
+fn seen(rig: &mut Rig) -> Seen {
     let topic = rig.core.topics.get(TOPIC).unwrap();
-    let (partitions, retention) = (topic.partitions.len(), topic.config.retention.ms);
-    let default = topic.config.max_message_bytes;
-    let committed = ["readers", "others"].map(|group| rig.committed(group, TOPIC));
-    (partitions, rig.records(TOPIC), retention, default, committed)
+    Seen {
+        partitions: topic.partitions.len(),
+        retention_ms: topic.config.retention.ms,
+        max_message_bytes: topic.config.max_message_bytes,
+        committed: ["readers", "others"].map(|group| rig.committed(group, TOPIC)),
+        records: rig.records(TOPIC),
+    }
 }
 
 fn overrides(name: &'static str, value: &str) -> Overrides {
@@ -57,7 +69,14 @@ fn each_survives_a_kill() {
     }
     // The log begins inside the first batch that is left.
     let all = [(2, 10), (3, 11), (4, 20), (5, 21)];
-    assert_eq!(before, (3, all.to_vec(), Some(99_999_999), 77, [None, None]));
+    let expected = Seen {
+        partitions: 3,
+        records: all.to_vec(),
+        retention_ms: Some(99_999_999),
+        max_message_bytes: 77,
+        committed: [None, None],
+    };
+    assert_eq!(before, expected);
     assert_eq!(rig.fetch(TOPIC, 2).error_code, ErrorCode::OffsetOutOfRange.code());
 }
 

@@ -9,6 +9,7 @@
 //!
 //! | file             | what it is about                                                  |
 //! |------------------|-------------------------------------------------------------------|
+//! | buffers          | memory to read into                                               |
 //! | files            | the file system, and so the place where tests fail it             |
 //! | open_files       | more files than descriptors                                       |
 //! | tail             | appending, so that a failed write leaves no trace                 |
@@ -16,6 +17,7 @@
 //! | journal, line    | the journal, and one line of it                                   |
 //! | syncer           | the thread that syncs and removes                                 |
 
+mod buffers;
 mod files;
 mod journal;
 mod line;

@@ -14,6 +14,8 @@ const LENGTH_COUNTS_FROM: u64 = 12;
 const EPOCH_AT: usize = 12;
 const MAGIC_AT: usize = 16;
 const MAGIC: u8 = 2;
+/// More records than one segment can hold behind a damaged batch.
+const FARTHEST: i64 = 1 << 40;
 
 /// Where a segment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +70,8 @@ pub(super) fn scan(
 fn bad_end(window: &mut Window<'_>, scanned: &Scanned) -> io::Result<End> {
     let mut position = scanned.sound_bytes + 1;
     while position + HEADER_BYTES as u64 <= window.file_bytes {
-        if window.could_begin_at(position)?
-            && let Some((header, _)) = window.batch_at(position)?
-            && header.base_offset > scanned.next_offset
+        if window.could_begin_at(position, scanned.next_offset)?
+            && window.batch_at(position)?.is_some()
         {
             return Ok(End::Damaged);
         }
@@ -124,9 +125,12 @@ impl<'a> Window<'a> {
         Ok(BatchHeader::check(batch).ok().map(|header| (header, length)))
     }
 
-    /// A cheap look before an expensive one.
-    fn could_begin_at(&mut self, position: u64) -> io::Result<bool> {
-        Ok(self.get(position, HEADER_BYTES)?[MAGIC_AT] == MAGIC)
+    /// A cheap look, before an expensive one, for a batch of the same log behind `offset`.
+    fn could_begin_at(&mut self, position: u64, offset: i64) -> io::Result<bool> {
+        let header = self.get(position, HEADER_BYTES)?;
+        let base_offset = header.first_chunk().copied().map_or(0, i64::from_be_bytes);
+        let near = (1..=FARTHEST).contains(&base_offset.saturating_sub(offset));
+        Ok(header[MAGIC_AT] == MAGIC && near)
     }
 }
 

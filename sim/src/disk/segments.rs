@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::files::Handle;
 use super::scan::{End, Scanned, scan};
 use super::tail::{Shared, Tail};
 use crate::log::LEADER_EPOCH;
@@ -184,14 +185,15 @@ impl Segments for DiskSegments {
 
     fn read(&self, base_offset: i64, position: u32, length: usize) -> Result<Bytes, Failed> {
         let segment = self.segment_with(base_offset).ok_or(Failed)?;
-        let mut bytes = vec![0; length];
         let file = &segment.tail.file;
-        let open_files = &self.shared.open_files;
-        let read = open_files.with(file, |handle| handle.read_at(u64::from(position), &mut bytes));
+        let read = self.shared.buffers.fill(length, |bytes| {
+            let read = |handle: &mut dyn Handle| handle.read_at(u64::from(position), bytes);
+            self.shared.open_files.with(file, read)
+        });
         match read {
-            Ok(()) => {
+            Ok(bytes) => {
                 self.shared.has_read();
-                Ok(Bytes::from(bytes))
+                Ok(bytes)
             }
             Err(error) => Err(self.shared.could_not_read(file.path(), position, &error)),
         }

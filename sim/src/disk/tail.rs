@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::buffers::Buffers;
 use super::files::Files;
 use super::open_files::{LazyFile, OpenFiles};
 use super::syncer::Syncer;
@@ -16,6 +17,7 @@ use crate::storage::Failed;
 pub(super) struct Shared {
     pub(super) open_files: OpenFiles,
     pub(super) syncer: Arc<Syncer>,
+    pub(super) buffers: Buffers,
     /// Whether the last write failed: a full disk is reported once, not with every request.
     failing: AtomicBool,
     /// The same for reads.
@@ -28,7 +30,8 @@ impl Shared {
         let open_files = OpenFiles::new(files);
         let flag = || AtomicBool::new(false);
         let (failing, unreadable, closed) = (flag(), flag(), flag());
-        Self { open_files, syncer, failing, unreadable, closed }
+        let buffers = Buffers::default();
+        Self { open_files, syncer, buffers, failing, unreadable, closed }
     }
 
     pub(super) fn close(&self) {

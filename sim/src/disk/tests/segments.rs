@@ -1,7 +1,7 @@
 //! Segments: rolled, read across, and deleted when nothing in them is needed.
 
 use super::super::syncer::Fsync;
-use super::rig::{Rig, TOPIC, batch};
+use super::rig::{Rig, STORAGE_ERROR, TOPIC, batch};
 use crate::log::Retention;
 
 fn rig_with_small_segments(batches: i64) -> Rig {
@@ -39,6 +39,32 @@ fn segments_are_rolled_and_read_across() {
     assert_eq!(rig.fetch(TOPIC, 3).records.unwrap().len(), 4 * batch(&[0]).len());
     assert_eq!(rig.produce(TOPIC, batch(&[7])), (0, 7));
     assert_eq!(segments(&rig), [0, 2, 4, 6], "an unfilled segment goes on");
+}
+
+#[test]
+fn a_segment_much_larger_than_what_is_read_at_a_time_is_recovered() {
+    let mut rig = Rig::with_topic(Fsync::Never);
+    let many: Vec<i64> = (0..5_000).collect();
+    let length = batch(&many).len();
+    let batches = 4_000_000 / length;
+    for _ in 0..batches {
+        rig.produce(TOPIC, batch(&many));
+    }
+    rig.restart();
+    assert_eq!(rig.records(TOPIC).len(), 5_000 * batches);
+    let segment = rig.files.named(".log");
+    let mut bytes = rig.files.content(&segment);
+    let damaged = batches - 3;
+    bytes[damaged * length + 100] ^= 1;
+    rig.files.set_content(&segment, bytes.clone());
+    rig.restart();
+    assert_eq!(rig.records(TOPIC).len(), 5_000 * damaged);
+    assert_eq!(rig.produce(TOPIC, batch(&[1])).0, STORAGE_ERROR);
+    // Without the batches behind it, it is a torn tail.
+    bytes.truncate((damaged + 1) * length + 50);
+    rig.files.set_content(&segment, bytes);
+    rig.restart();
+    assert_eq!(rig.produce(TOPIC, batch(&[1])), (0, 5_000 * damaged as i64));
 }
 
 #[test]

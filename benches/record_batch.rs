@@ -51,7 +51,8 @@ fn batch(records: usize) -> Bytes {
         producer_epoch: -1,
         timestamp_type: TimestampType::Creation,
         offset: i64::try_from(number).unwrap_or_default(),
-        sequence: -1,
+        // Consecutive, or the encoder begins another batch, which a request may not have.
+        sequence: i32::try_from(number).unwrap_or_default() - 1,
         timestamp: 1_750_000_000_000,
         key: Some(Bytes::from_static(b"0192f5a0-7b7c-4c3e-9d3a-1b2c3d4e5f60")),
         value: Some(Bytes::from(vec![b'x'; VALUE_BYTES])),

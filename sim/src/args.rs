@@ -44,6 +44,10 @@ pub struct BrokerArgs {
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
 
+    /// A setting by Kafka's name, as in its server.properties; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub config: Vec<(String, String)>,
+
     /// Stop when standard input closes
     #[arg(long)]
     pub exit_with_parent: bool,
@@ -56,6 +60,11 @@ fn parse_host_port(text: &str) -> Result<(String, u16), String> {
         return Err("the host is missing".to_owned());
     }
     Ok((host.trim_matches(['[', ']']).to_owned(), port))
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 /// Runs a broker until SIGTERM, Ctrl-C, or the end of the parent. Prints
@@ -75,10 +84,11 @@ pub async fn run(args: BrokerArgs) -> anyhow::Result<()> {
         retention: args.retention_ms.map(Duration::from_millis),
         max_frame_bytes: args.max_frame_bytes as usize,
         max_connections: args.max_connections as usize,
+        config: args.config.clone(),
         seed: None,
     };
     let broker = Broker::start(options)
-        .with_context(|| format!("the broker cannot listen on {}", args.listen))?;
+        .with_context(|| format!("the broker cannot start on {}", args.listen))?;
     announce(broker.address()).context("cannot write to standard output")?;
     tokio::select! {
         _ = terminate.recv() => {}

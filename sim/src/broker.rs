@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::broker_config::BrokerConfig;
 use crate::clock::Clock;
+use crate::config::Refusal;
 use crate::core::Settings;
 use crate::hub::{Hub, Session, host_and_port};
-use crate::log::Retention;
 use crate::rng::Rng;
 use crate::server::{self, ServerOptions};
 
@@ -33,6 +34,9 @@ pub struct Options {
     pub max_frame_bytes: usize,
     /// Connections at a time; one too many is closed at once.
     pub max_connections: usize,
+    /// Settings by Kafka's names, as in its `server.properties`: `("auto.create.topics.enable",
+    /// "false")`. They win over the fields above.
+    pub config: Vec<(String, String)>,
     /// Where ids come from; `None` makes them different in every run.
     pub seed: Option<u64>,
 }
@@ -47,6 +51,7 @@ impl Default for Options {
             retention: None,
             max_frame_bytes: 128 * 1024 * 1024,
             max_connections: 10_000,
+            config: Vec::new(),
             seed: None,
         }
     }
@@ -66,16 +71,13 @@ impl Broker {
     /// Binds and starts to serve.
     ///
     /// # Errors
-    /// The address cannot be bound, or the thread not be started.
+    /// A setting is unknown or unsound, the address cannot be bound, or the thread not be started.
     pub fn start(options: Options) -> io::Result<Self> {
         let listener = bind(options.listen)?;
         let address = listener.local_addr()?;
         let settings = Settings {
-            default_partitions: options.partitions.max(1),
-            retention: Retention {
-                bytes: options.retention_bytes,
-                ms: options.retention.map(|age| age.as_millis() as i64),
-            },
+            config: config(&options, address)
+                .map_err(|(_, why)| io::Error::new(io::ErrorKind::InvalidInput, why))?,
             seed: options.seed.unwrap_or_else(Rng::fresh_seed),
         };
         let server_options = ServerOptions {
@@ -120,6 +122,27 @@ impl Drop for Broker {
             let _ = thread.join();
         }
     }
+}
+
+/// What clients are shown of the options, and what they hold topics, groups and producers to.
+fn config(options: &Options, address: SocketAddr) -> Result<BrokerConfig, Refusal> {
+    let mut config = BrokerConfig::default();
+    let (host, port) = options.advertise.clone().unwrap_or_else(|| host_and_port(address));
+    config.state("advertised.listeners", &format!("PLAINTEXT://{host}:{port}"))?;
+    config.state("listeners", &format!("PLAINTEXT://{address}"))?;
+    config.state("max.connections", &options.max_connections.to_string())?;
+    config.state("num.partitions", &options.partitions.max(1).to_string())?;
+    config.state("socket.request.max.bytes", &options.max_frame_bytes.to_string())?;
+    if let Some(age) = options.retention {
+        config.state("log.retention.ms", &age.as_millis().to_string())?;
+    }
+    if let Some(bytes) = options.retention_bytes {
+        config.state("log.retention.bytes", &bytes.to_string())?;
+    }
+    for (name, value) in &options.config {
+        config.start_with(name, value)?;
+    }
+    Ok(config)
 }
 
 /// Waiting connections per listener, before they are accepted.

@@ -9,11 +9,12 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::api::fetch::{self, WaitingFetch};
 use crate::api::{join_group, sync_group};
+use crate::broker_config::BrokerConfig;
 use crate::clock::Now;
+use crate::config::Overrides;
 use crate::dispatch::{self, CallHeader};
 use crate::error::ErrorCode;
 use crate::group::{Coordinator, GroupAnswer};
-use crate::log::Retention;
 use crate::rng::Rng;
 use crate::topic_config::TopicConfig;
 use crate::topics::Topics;
@@ -21,8 +22,6 @@ use crate::wire::{Fatal, Outbox};
 
 /// The only broker of its cluster.
 pub(crate) const BROKER_ID: i32 = 1;
-/// How often batches are looked at for their age.
-const RETENTION_CHECK_MS: u64 = 1_000;
 
 /// Names a connection, of which at most one request waits at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +50,7 @@ pub(crate) enum Progress {
 /// What the core is told about the cluster it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) default_partitions: usize,
-    pub(crate) retention: Retention,
+    pub(crate) config: BrokerConfig,
     pub(crate) seed: u64,
 }
 
@@ -62,8 +60,7 @@ enum Late {
 }
 
 pub(crate) struct Core {
-    pub(crate) default_partitions: usize,
-    pub(crate) default_config: TopicConfig,
+    pub(crate) config: BrokerConfig,
     pub(crate) cluster_id: StrBytes,
     pub(crate) rng: Rng,
     pub(crate) topics: Topics,
@@ -72,6 +69,7 @@ pub(crate) struct Core {
     late: BTreeMap<Token, Late>,
     fetch_deadlines: BTreeSet<(u64, Token)>,
     retention_due_ms: Option<u64>,
+    producer_expiry_due_ms: Option<u64>,
     woken: Vec<Token>,
 }
 
@@ -82,16 +80,16 @@ impl Core {
         // Producers that outlive a broker must not meet their own ids in the next one.
         let next_producer_id = rng.below(1 << 40) as i64;
         Self {
-            default_partitions: settings.default_partitions,
-            default_config: TopicConfig::with_retention(settings.retention),
+            groups: Coordinator::new(&settings.config),
+            config: settings.config.clone(),
             cluster_id: StrBytes::from_string(cluster_id),
             rng,
             topics: Topics::default(),
-            groups: Coordinator::default(),
             next_producer_id,
             late: BTreeMap::new(),
             fetch_deadlines: BTreeSet::new(),
             retention_due_ms: None,
+            producer_expiry_due_ms: None,
             woken: Vec::new(),
         }
     }
@@ -160,12 +158,38 @@ impl Core {
             self.retention_due_ms = None;
             self.plan_retention(now);
         }
+        self.expire(now);
+    }
+
+    /// Forgets what was silent for too long.
+    fn expire(&mut self, now: Now) {
+        let due = |due_ms: Option<u64>| due_ms.is_some_and(|due_ms| due_ms <= now.monotonic_ms);
+        if due(self.groups.expiry_due_ms()) {
+            self.expire_offsets(now);
+            self.groups.expiry_done(now);
+        }
+        if due(self.producer_expiry_due_ms) {
+            let silent_ms = self.config.number("producer.id.expiration.ms");
+            self.topics.expire_producers(now.wall_ms.saturating_sub(silent_ms));
+            self.producer_expiry_due_ms = None;
+            self.plan_producer_expiry(now);
+        }
+    }
+
+    /// Without topics there are no producers, so an idle broker sleeps on.
+    fn plan_producer_expiry(&mut self, now: Now) {
+        if self.producer_expiry_due_ms.is_none() && !self.topics.is_empty() {
+            let interval_ms = self.config.number("producer.id.expiration.check.interval.ms");
+            self.producer_expiry_due_ms = Some(now.monotonic_ms + interval_ms.unsigned_abs());
+        }
     }
 
     /// When something is due next, in the milliseconds of the monotonic clock.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         let fetch = self.fetch_deadlines.first().map(|(due_ms, _)| *due_ms);
-        [fetch, self.groups.next_deadline_ms(), self.retention_due_ms].into_iter().flatten().min()
+        let expiry = [self.groups.expiry_due_ms(), self.producer_expiry_due_ms];
+        let others = [fetch, self.groups.next_deadline_ms(), self.retention_due_ms];
+        others.into_iter().chain(expiry).flatten().min()
     }
 
     /// The connections whose waiting request may be resumed since the last call.
@@ -175,6 +199,11 @@ impl Core {
 
     pub(crate) fn has_woken(&self) -> bool {
         !self.woken.is_empty()
+    }
+
+    /// Partitions of a topic that is created without a number.
+    pub(crate) fn default_partitions(&self) -> usize {
+        self.config.number("num.partitions").unsigned_abs() as usize
     }
 
     /// An id that no producer of this cluster has.
@@ -187,12 +216,14 @@ impl Core {
         &mut self,
         name: &str,
         partitions: usize,
-        config: TopicConfig,
+        given: Overrides,
         now: Now,
     ) -> Result<(), ErrorCode> {
         let id = self.rng.uuid();
+        let config = TopicConfig::new(given, &self.config);
         self.topics.create(name, id, partitions, config)?;
         self.plan_retention(now);
+        self.plan_producer_expiry(now);
         Ok(())
     }
 
@@ -229,6 +260,23 @@ impl Core {
         }
     }
 
+    /// Wakes the fetches that ask for an offset before `start` here.
+    pub(crate) fn wake_readers_before(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        start: i64,
+        readers: &BTreeSet<Token>,
+    ) {
+        for token in readers {
+            if let Some(Late::Fetch(waiting)) = self.late.get(token)
+                && waiting.request.asks_before(topic, partition, start)
+            {
+                self.woken.push(*token);
+            }
+        }
+    }
+
     /// Lets a member wait for its group; answers at once if the group already did.
     pub(crate) fn wait_for_group(
         &mut self,
@@ -260,9 +308,10 @@ impl Core {
         }
     }
 
-    fn plan_retention(&mut self, now: Now) {
+    pub(crate) fn plan_retention(&mut self, now: Now) {
         if self.retention_due_ms.is_none() && self.topics.any_retention_by_time() {
-            self.retention_due_ms = Some(now.monotonic_ms + RETENTION_CHECK_MS);
+            let interval_ms = self.config.number("log.retention.check.interval.ms").unsigned_abs();
+            self.retention_due_ms = Some(now.monotonic_ms + interval_ms);
         }
     }
 }

@@ -100,6 +100,16 @@ apis! {
     OffsetForLeaderEpochRequest 2..=4, 2 => at_once offset_for_leader_epoch;
     DescribeConfigsRequest 1..=4, 1 => at_once describe_configs;
     DescribeClusterRequest 0..=2, 0 => at_once describe_cluster;
+    DeleteRecordsRequest 0..=2, 0 => at_once delete_records;
+    DescribeAclsRequest 1..=3, 1 => at_once describe_acls;
+    AlterConfigsRequest 0..=2, 0 => at_once alter_configs;
+    DescribeLogDirsRequest 1..=4, 1 => at_once describe_log_dirs;
+    CreatePartitionsRequest 0..=3, 0 => at_once create_partitions;
+    DeleteGroupsRequest 0..=2, 0 => at_once delete_groups;
+    IncrementalAlterConfigsRequest 0..=1, 0 => at_once incremental_alter_configs;
+    OffsetDeleteRequest 0..=0, 0 => at_once offset_delete;
+    DescribeProducersRequest 0..=0, 0 => at_once describe_producers;
+    DescribeTopicPartitionsRequest 0..=0, 0 => at_once describe_topic_partitions;
     ListPartitionReassignmentsRequest 0..=0, 0 => at_once list_partition_reassignments;
 }
 

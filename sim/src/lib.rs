@@ -9,6 +9,8 @@
 //! core      the broker without I/O: requests and time in, responses out
 //! dispatch  the one table of APIs; api/ has a file for each
 //! topics, log/, producers   what is stored
+//! config, broker_config, topic_config   settings under Kafka's names: tables and how they are altered
+//! changes   what alters stored things other than records, a function each
 //! group/    the group coordinator, a pure state machine
 //! wire/     bounded reading, vectored writing, shapes of requests
 //! clock, rng   the only sources of time and randomness
@@ -19,7 +21,10 @@
 mod api;
 mod args;
 mod broker;
+mod broker_config;
+mod changes;
 mod clock;
+mod config;
 mod connection;
 mod core;
 mod dispatch;

@@ -29,9 +29,19 @@ pub(crate) struct Producers {
 }
 
 #[derive(Debug)]
-struct Producer {
-    epoch: i16,
+pub(crate) struct Producer {
+    pub(crate) epoch: i16,
     batches: VecDeque<Appended>,
+}
+
+impl Producer {
+    pub(crate) fn last_sequence(&self) -> i32 {
+        self.batches.back().map_or(-1, |last| last.last_sequence)
+    }
+
+    pub(crate) fn last_timestamp(&self) -> i64 {
+        self.batches.back().map_or(-1, |last| last.timestamp)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +49,19 @@ struct Appended {
     first_sequence: i32,
     last_sequence: i32,
     base_offset: i64,
+    /// The largest of the batch.
+    timestamp: i64,
 }
 
 /// What becomes of a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Append,
-    /// Stored before, at this base offset.
-    Duplicate(i64),
+    /// Stored before, at this base offset and with this largest timestamp.
+    Duplicate {
+        base_offset: i64,
+        timestamp: i64,
+    },
 }
 
 impl Producers {
@@ -75,7 +90,8 @@ impl Producers {
                 && appended.last_sequence == last_sequence
         });
         if let Some(appended) = duplicate {
-            return Ok(Admission::Duplicate(appended.base_offset));
+            let Appended { base_offset, timestamp, .. } = *appended;
+            return Ok(Admission::Duplicate { base_offset, timestamp });
         }
         let expected =
             producer.batches.back().map_or(0, |last| sequence_after(last.last_sequence, 1));
@@ -109,7 +125,18 @@ impl Producers {
             first_sequence: header.base_sequence,
             last_sequence: last_sequence(header),
             base_offset,
+            timestamp: header.max_timestamp,
         });
+    }
+
+    /// Producers by their id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
+        self.by_id.iter().map(|(id, producer)| (*id, producer))
+    }
+
+    /// Forgets the producers whose newest batch has no timestamp after this one.
+    pub(crate) fn expire(&mut self, before: i64) {
+        self.by_id.retain(|_, producer| producer.last_timestamp() > before);
     }
 
     fn forget_the_most_silent(&mut self) {
@@ -137,7 +164,8 @@ mod tests {
     fn header(producer_epoch: i16, base_sequence: i32, record_count: i32) -> BatchHeader {
         BatchHeader {
             base_offset: 0,
-            compressed: false,
+            codec: 0,
+            log_append_time: false,
             record_count,
             base_timestamp: 0,
             max_timestamp: 0,
@@ -145,6 +173,10 @@ mod tests {
             producer_epoch,
             base_sequence,
         }
+    }
+
+    fn duplicate(base_offset: i64) -> Admission {
+        Admission::Duplicate { base_offset, timestamp: 0 }
     }
 
     fn after(batches: &[(i16, i32, i32)]) -> Producers {
@@ -164,8 +196,8 @@ mod tests {
         assert_eq!(producers.admit(&header(0, 5, 1)), Err(ErrorCode::InvalidProducerEpoch));
         assert_eq!(producers.admit(&header(2, 0, 1)), Ok(Admission::Append));
         assert_eq!(producers.admit(&header(2, 5, 1)), out_of_order);
-        assert_eq!(producers.admit(&header(1, 0, 3)), Ok(Admission::Duplicate(100)));
-        assert_eq!(producers.admit(&header(1, 3, 2)), Ok(Admission::Duplicate(101)));
+        assert_eq!(producers.admit(&header(1, 0, 3)), Ok(duplicate(100)));
+        assert_eq!(producers.admit(&header(1, 3, 2)), Ok(duplicate(101)));
         assert_eq!(producers.admit(&header(1, 5, 1)), Ok(Admission::Append));
         assert_eq!(producers.admit(&header(1, 6, 1)), out_of_order);
         assert_eq!(producers.admit(&header(1, 3, 1)), out_of_order);
@@ -176,7 +208,7 @@ mod tests {
     fn five_batches_are_remembered() {
         let batches: Vec<(i16, i32, i32)> = (0..6).map(|sequence| (0, sequence, 1)).collect();
         let producers = after(&batches);
-        assert_eq!(producers.admit(&header(0, 1, 1)), Ok(Admission::Duplicate(101)));
+        assert_eq!(producers.admit(&header(0, 1, 1)), Ok(duplicate(101)));
         let forgotten = producers.admit(&header(0, 0, 1));
         assert_eq!(forgotten, Err(ErrorCode::OutOfOrderSequenceNumber));
     }

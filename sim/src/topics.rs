@@ -79,6 +79,32 @@ impl Topics {
         self.get_mut(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?.partition_mut(index)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.by_name.values_mut()
+    }
+
+    /// The topics from this name on, by name.
+    pub(crate) fn from(&self, name: &str) -> impl Iterator<Item = &Topic> {
+        self.by_name
+            .range::<str, _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded))
+            .map(|(_, topic)| topic)
+    }
+
+    /// A topic whose name differs from this one in no more than dots and underscores: metrics of
+    /// the two could not be told apart, so Kafka refuses the second.
+    pub(crate) fn collision(&self, name: &str) -> Option<&Topic> {
+        if !name.contains(['.', '_']) {
+            return None;
+        }
+        let plain = |name: &str| name.replace('.', "_");
+        let wanted = plain(name);
+        self.iter().find(|topic| &*topic.name != name && plain(&topic.name) == wanted)
+    }
+
     /// All topics, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Topic> {
         self.by_name.values()
@@ -116,6 +142,24 @@ impl Topics {
         Ok(self.by_name.entry(name).or_insert(topic))
     }
 
+    /// Gives a topic as many partitions in all.
+    pub(crate) fn grow(&mut self, name: &str, total: usize) -> Result<(), ErrorCode> {
+        let topic = self.by_name.get_mut(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let more = total.saturating_sub(topic.partitions.len());
+        self.partition_count += more;
+        let total = topic.partitions.len() + more;
+        topic.partitions.resize_with(total, Partition::default);
+        Ok(())
+    }
+
+    /// Whether a topic of as many partitions may grow so far.
+    pub(crate) fn check_growth(&self, present: usize, total: usize) -> Result<(), ErrorCode> {
+        if total <= present || self.partition_count + (total - present) > MAX_PARTITIONS {
+            return Err(ErrorCode::InvalidPartitions);
+        }
+        Ok(())
+    }
+
     /// Removes a topic; the caller wakes the fetches that waited in it.
     pub(crate) fn delete(&mut self, name: &str) -> Result<Topic, ErrorCode> {
         let topic = self.by_name.remove(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -132,6 +176,12 @@ impl Topics {
                 partition.log.retain(retention, now.wall_ms);
             }
         }
+    }
+
+    /// Forgets the producers whose newest batch is from before this time.
+    pub(crate) fn expire_producers(&mut self, before_wall_ms: i64) {
+        let partitions = self.by_name.values_mut().flat_map(|topic| &mut topic.partitions);
+        partitions.for_each(|partition| partition.producers.expire(before_wall_ms));
     }
 
     pub(crate) fn any_retention_by_time(&self) -> bool {

@@ -11,8 +11,27 @@ use crate::wire::shape::{Shape, text};
 pub(crate) const SHAPE: Shape =
     Shape { flexible_from: 3, fields: &[text().since(3), text().since(3)] };
 
-pub(crate) fn answer(_: &mut Core, _: &Call<'_>, _: ApiVersionsRequest) -> ApiVersionsResponse {
+/// First version in which a client says what it is.
+const NAMED_FROM: i16 = 3;
+
+pub(crate) fn answer(
+    _: &mut Core,
+    call: &Call<'_>,
+    request: ApiVersionsRequest,
+) -> ApiVersionsResponse {
+    let names = [&request.client_software_name, &request.client_software_version];
+    if call.header.version >= NAMED_FROM && !names.into_iter().all(|name| is_sound(name)) {
+        return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
+    }
     ApiVersionsResponse::default().with_api_keys(all())
+}
+
+/// Kafka's rule: letters and digits, with dots and dashes between them.
+fn is_sound(name: &str) -> bool {
+    let alone = |byte: u8| byte.is_ascii_alphanumeric();
+    let between = |byte: u8| alone(byte) || matches!(byte, b'.' | b'-');
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    ends.into_iter().all(|end| end.is_some_and(alone)) && name.bytes().all(between)
 }
 
 /// For a version that is not served: error 35, for version 0, with the list all the same.

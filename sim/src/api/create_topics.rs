@@ -1,7 +1,8 @@
 //! CreateTopics, versions 2 to 7. There is one broker, so a replication factor is 1 (or -1, the
-//! default), and a manual assignment may name only that broker.
+//! default), and a manual assignment may name only that broker. From version 5 on the answer has
+//! the new topic's whole configuration.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{
@@ -10,11 +11,12 @@ use kafka_protocol::messages::create_topics_response::{
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use uuid::Uuid;
 
-use super::text as string;
-use crate::core::{BROKER_ID, Core};
+use super::{check_assignment, text as string};
+use crate::config::{Operation, Overrides, Refusal, Shown};
+use crate::core::Core;
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
-use crate::topic_config::{Setting, TopicConfig};
+use crate::topic_config::{self, TopicConfig};
 use crate::wire::shape::{Shape, fixed, fixed_array, structures, text};
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -34,33 +36,26 @@ pub(crate) const SHAPE: Shape = Shape {
 
 /// Asks for the broker's default.
 const DEFAULT: i32 = -1;
-/// Where a setting comes from, in Kafka's numbers.
-const FROM_TOPIC: i8 = 1;
-const FROM_DEFAULT: i8 = 5;
-
-type Refusal = (ErrorCode, String);
 
 pub(crate) fn answer(
     core: &mut Core,
     call: &Call<'_>,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
-    let mut names = BTreeSet::new();
-    let mut repeated: BTreeSet<TopicName> = BTreeSet::new();
+    let mut times: BTreeMap<TopicName, usize> = BTreeMap::new();
     for topic in &request.topics {
-        if !names.insert(topic.name.clone()) {
-            repeated.insert(topic.name.clone());
-        }
+        *times.entry(topic.name.clone()).or_default() += 1;
     }
-    let results = request.topics.iter().map(|topic| {
-        let created = if repeated.contains(&topic.name) {
-            Err((ErrorCode::InvalidRequest, "named twice in one request".to_owned()))
-        } else {
-            create(core, call, topic, request.validate_only)
+    let mut results = Vec::new();
+    for topic in &request.topics {
+        let created = match times.remove(&topic.name) {
+            None => continue,
+            Some(1) => create(core, call, topic, request.validate_only),
+            Some(_) => Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned())),
         };
-        result(core, topic, created)
-    });
-    CreateTopicsResponse::default().with_topics(results.collect())
+        results.push(result(core, topic, created));
+    }
+    CreateTopicsResponse::default().with_topics(results)
 }
 
 fn create(
@@ -68,23 +63,15 @@ fn create(
     call: &Call<'_>,
     topic: &CreatableTopic,
     validate_only: bool,
-) -> Result<(usize, TopicConfig), Refusal> {
-    let refuse = |error: ErrorCode, why: &str| Err((error, why.to_owned()));
-    let partitions = if topic.assignments.is_empty() {
-        if !matches!(topic.replication_factor, -1 | 1) {
-            return refuse(ErrorCode::InvalidReplicationFactor, "there is one broker");
-        }
-        match topic.num_partitions {
-            DEFAULT => core.default_partitions,
-            count => usize::try_from(count).unwrap_or(0),
-        }
-    } else {
-        assigned_partitions(topic)?
-    };
-    let mut config = core.default_config.clone();
-    for setting in &topic.configs {
-        let value = setting.value.as_deref().unwrap_or_default();
-        config.set(&setting.name, value)?;
+) -> Result<(usize, Overrides), Refusal> {
+    let partitions = partitions(core, topic)?;
+    let mut changes = Vec::new();
+    for config in &topic.configs {
+        let Some(value) = &config.value else {
+            let message = format!("Null value not supported for topic config {}", &*config.name);
+            return Err((ErrorCode::InvalidConfig, message));
+        };
+        changes.push((config.name.to_string(), Operation::Set(value.to_string())));
     }
     let explain = |error: ErrorCode| {
         let why = match error {
@@ -98,38 +85,62 @@ fn create(
         (error, why)
     };
     core.topics.check_new(&topic.name, partitions).map_err(explain)?;
-    if !validate_only {
-        core.create_topic(&topic.name, partitions, config.clone(), call.now).map_err(explain)?;
+    if let Some(other) = core.topics.collision(&topic.name) {
+        let message =
+            format!("Topic '{}' collides with existing topic: {}", &*topic.name, other.name);
+        return Err((ErrorCode::InvalidTopicException, message));
     }
-    Ok((partitions, config))
+    let given = topic_config::altered(&Overrides::new(), &changes, &core.config)?;
+    if !validate_only {
+        core.create_topic(&topic.name, partitions, given.clone(), call.now).map_err(explain)?;
+    }
+    Ok((partitions, given))
 }
 
-/// A manual assignment has to name the partitions 0, 1, 2… and this broker for each.
-fn assigned_partitions(topic: &CreatableTopic) -> Result<usize, Refusal> {
-    let indexes: BTreeSet<i32> =
-        topic.assignments.iter().map(|assigned| assigned.partition_index).collect();
-    let complete = indexes.len() == topic.assignments.len()
-        && indexes.iter().zip(0..).all(|(index, expected)| *index == expected);
-    let ours = |assigned: &[kafka_protocol::messages::BrokerId]| matches!(assigned, [broker] if broker.0 == BROKER_ID);
-    if complete && topic.assignments.iter().all(|assigned| ours(&assigned.broker_ids)) {
-        return Ok(indexes.len());
+fn partitions(core: &Core, topic: &CreatableTopic) -> Result<usize, Refusal> {
+    let refuse = |error: ErrorCode, why: &str| Err((error, why.to_owned()));
+    if !topic.assignments.is_empty() {
+        if topic.replication_factor != -1 || topic.num_partitions != DEFAULT {
+            let why = "with an assignment, the numbers of replicas and partitions have to be -1";
+            return refuse(ErrorCode::InvalidRequest, why);
+        }
+        let assigned = topic.assignments.iter();
+        let assigned = assigned.map(|one| (Some(one.partition_index), &one.broker_ids[..]));
+        return check_assignment(0, assigned);
     }
-    let why = format!("each partition from 0 on has to be assigned to broker {BROKER_ID}");
-    Err((ErrorCode::InvalidReplicaAssignment, why))
+    match topic.replication_factor {
+        -1 | 1 => {}
+        ..=0 => {
+            let why = "Replication factor must be larger than 0, or -1 for the default.";
+            return refuse(ErrorCode::InvalidReplicationFactor, why);
+        }
+        _ => return refuse(ErrorCode::InvalidReplicationFactor, "only 1 broker is registered"),
+    }
+    match topic.num_partitions {
+        DEFAULT => Ok(core.default_partitions()),
+        count @ 1.. => Ok(count as usize),
+        _ => refuse(
+            ErrorCode::InvalidPartitions,
+            "Number of partitions was set to an invalid non-positive value.",
+        ),
+    }
 }
 
 fn result(
     core: &Core,
     topic: &CreatableTopic,
-    created: Result<(usize, TopicConfig), Refusal>,
+    created: Result<(usize, Overrides), Refusal>,
 ) -> CreatableTopicResult {
     let result = CreatableTopicResult::default().with_name(topic.name.clone());
     match created {
-        Ok((partitions, config)) => result
-            .with_topic_id(core.topics.get(&topic.name).map_or(Uuid::nil(), |topic| topic.id))
-            .with_num_partitions(partitions as i32)
-            .with_replication_factor(1)
-            .with_configs(Some(config.settings().into_iter().map(show).collect())),
+        Ok((partitions, given)) => {
+            let config = TopicConfig::new(given, &core.config).shown(&core.config);
+            result
+                .with_topic_id(core.topics.get(&topic.name).map_or(Uuid::nil(), |topic| topic.id))
+                .with_num_partitions(partitions as i32)
+                .with_replication_factor(1)
+                .with_configs(Some(config.into_iter().map(show).collect()))
+        }
         Err((error, why)) => result
             .with_error_code(error.code())
             .with_error_message(Some(string(&why)))
@@ -139,9 +150,11 @@ fn result(
     }
 }
 
-fn show(setting: Setting) -> CreatableTopicConfigs {
+fn show(setting: Shown) -> CreatableTopicConfigs {
     CreatableTopicConfigs::default()
         .with_name(string(setting.name))
-        .with_value(Some(string(&setting.value)))
-        .with_config_source(if setting.given { FROM_TOPIC } else { FROM_DEFAULT })
+        .with_is_sensitive(setting.is_sensitive())
+        .with_value(setting.value.as_deref().map(string))
+        .with_read_only(setting.read_only)
+        .with_config_source(setting.source as i8)
 }

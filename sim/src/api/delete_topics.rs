@@ -23,6 +23,15 @@ pub(crate) fn answer(
 ) -> DeleteTopicsResponse {
     let by_name = request.topic_names.into_iter().map(|name| (Some(name), Uuid::nil()));
     let by_either = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
+    if !core.config.is_true("delete.topic.enable") {
+        let refused = by_name.chain(by_either).map(|(name, id)| {
+            DeletableTopicResult::default()
+                .with_name(name)
+                .with_topic_id(id)
+                .with_error_code(ErrorCode::TopicDeletionDisabled.code())
+        });
+        return DeleteTopicsResponse::default().with_responses(refused.collect());
+    }
     let wanted: Vec<(Option<TopicName>, Uuid)> = by_name.chain(by_either).collect();
     let results = wanted.into_iter().map(|(name, id)| delete(core, name, id)).collect();
     DeleteTopicsResponse::default().with_responses(results)

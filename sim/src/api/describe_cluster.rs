@@ -3,7 +3,7 @@
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse};
 
-use super::{NO_AUTHORIZED_OPERATIONS, text as string};
+use super::{CLUSTER_OPERATIONS, operations, text as string};
 use crate::core::{BROKER_ID, Core};
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
@@ -22,7 +22,10 @@ pub(crate) fn answer(
     let response = DescribeClusterResponse::default()
         .with_cluster_id(core.cluster_id.clone())
         .with_controller_id(BrokerId(BROKER_ID))
-        .with_cluster_authorized_operations(NO_AUTHORIZED_OPERATIONS);
+        .with_cluster_authorized_operations(operations(
+            request.include_cluster_authorized_operations,
+            CLUSTER_OPERATIONS,
+        ));
     if request.endpoint_type != BROKERS {
         return response
             .with_error_code(ErrorCode::UnsupportedEndpointType.code())

@@ -1,5 +1,5 @@
-//! DescribeConfigs, versions 1 to 4: the settings of topics that mean something here, and of the
-//! broker the two that it shares with them.
+//! DescribeConfigs, versions 1 to 4: the settings of topics and of the broker, each with where its
+//! value comes from and which others would hold without it.
 
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -7,11 +7,11 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
+use super::resource::Resource;
 use super::text as string;
-use crate::core::{BROKER_ID, Core};
+use crate::config::{Shown, Synonym};
+use crate::core::Core;
 use crate::dispatch::Call;
-use crate::error::ErrorCode;
-use crate::topic_config::{Setting, SettingKind};
 use crate::wire::shape::{Shape, fixed, structures, text, texts};
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -19,26 +19,23 @@ pub(crate) const SHAPE: Shape = Shape {
     fields: &[structures(&[fixed(1), text(), texts()]), fixed(1), fixed(1).since(3)],
 };
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-/// Where a setting comes from, in Kafka's numbers.
-const FROM_TOPIC: i8 = 1;
-const FROM_DEFAULT: i8 = 5;
-
 pub(crate) fn answer(
     core: &mut Core,
     _: &Call<'_>,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let synonyms = request.include_synonyms;
+    let with = (request.include_synonyms, request.include_documentation);
     let results = request.resources.iter().map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
-        match settings(core, resource) {
-            Ok(settings) => {
-                let settings = settings.into_iter().filter(|setting| wanted(resource, setting));
-                result.with_configs(settings.map(|setting| show(setting, synonyms)).collect())
+        match Resource::find(core, resource.resource_type, &resource.resource_name) {
+            Ok(found) => {
+                let settings = found.shown(core).into_iter();
+                let settings = settings.filter(|setting| wanted(resource, setting));
+                result
+                    .with_error_message(Some(string("")))
+                    .with_configs(settings.map(|setting| show(setting, with)).collect())
             }
             Err((error, why)) => {
                 result.with_error_code(error.code()).with_error_message(Some(string(&why)))
@@ -48,45 +45,33 @@ pub(crate) fn answer(
     DescribeConfigsResponse::default().with_results(results.collect())
 }
 
-fn settings(
-    core: &Core,
-    resource: &DescribeConfigsResource,
-) -> Result<Vec<Setting>, (ErrorCode, String)> {
-    let name = resource.resource_name.as_str();
-    match resource.resource_type {
-        TOPIC => match core.topics.get(name) {
-            Some(topic) => Ok(topic.config.settings()),
-            None => Err((ErrorCode::UnknownTopicOrPartition, format!("no topic {name}"))),
-        },
-        BROKER if name.is_empty() || name == BROKER_ID.to_string() => {
-            let partitions = core.default_partitions.to_string();
-            let setting = |name, value, kind| Setting { name, value, given: false, kind };
-            Ok(vec![
-                setting("auto.create.topics.enable", "true".to_owned(), SettingKind::Text),
-                setting("num.partitions", partitions, SettingKind::Integer),
-            ])
-        }
-        _ => Err((ErrorCode::InvalidRequest, format!("no such resource: {name}"))),
-    }
+fn wanted(resource: &DescribeConfigsResource, setting: &Shown) -> bool {
+    let keys = resource.configuration_keys.as_deref();
+    keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| &**key == setting.name))
 }
 
-fn wanted(resource: &DescribeConfigsResource, setting: &Setting) -> bool {
-    let keys = resource.configuration_keys.as_deref().unwrap_or_default();
-    keys.is_empty() || keys.iter().any(|key| key.as_str() == setting.name)
-}
-
-fn show(setting: Setting, with_synonyms: bool) -> DescribeConfigsResourceResult {
-    let source = if setting.given { FROM_TOPIC } else { FROM_DEFAULT };
-    let name = string(setting.name);
-    let value = Some(string(&setting.value));
-    let synonym = DescribeConfigsSynonym::default()
-        .with_name(name.clone())
-        .with_value(value.clone())
-        .with_source(source);
+fn show(
+    setting: Shown,
+    (with_synonyms, with_documentation): (bool, bool),
+) -> DescribeConfigsResourceResult {
+    let is_sensitive = setting.is_sensitive();
+    let synonyms = setting.synonyms.iter().filter(|_| with_synonyms);
+    let synonyms = synonyms.map(|synonym| show_synonym(synonym, is_sensitive)).collect();
+    let documentation = with_documentation.then(|| string(setting.documentation));
     DescribeConfigsResourceResult::default()
-        .with_name(name)
-        .with_value(value)
-        .with_config_source(source)
-        .with_config_type(setting.kind as i8)
-        .with_synonyms(if with_synonyms { vec![synonym] } else { Vec::new() })
+        .with_name(string(setting.name))
+        .with_value(setting.value.as_deref().map(string))
+        .with_read_only(setting.read_only)
+        .with_config_source(setting.source as i8)
+        .with_is_sensitive(is_sensitive)
+        .with_config_type(setting.rule.kind())
+        .with_documentation(documentation)
+        .with_synonyms(synonyms)
+}
+
+fn show_synonym(synonym: &Synonym, is_sensitive: bool) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym::default()
+        .with_name(string(synonym.name))
+        .with_value((!is_sensitive).then(|| string(&synonym.value)))
+        .with_source(synonym.source as i8)
 }

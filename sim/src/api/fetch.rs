@@ -60,6 +60,13 @@ impl FetchRequest {
             topic.partitions.iter().map(|partition| (&*topic.name, partition.index))
         })
     }
+
+    /// Whether it asks for an offset before `start` of this partition.
+    pub(crate) fn asks_before(&self, topic: &str, partition: i32, start: i64) -> bool {
+        let topics = self.topics.iter().filter(|asked| &*asked.name == topic);
+        let mut asked = topics.flat_map(|asked| &asked.partitions);
+        asked.any(|asked| asked.index == partition && asked.offset < start)
+    }
 }
 
 pub(crate) fn handle(

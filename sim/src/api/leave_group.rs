@@ -1,12 +1,12 @@
 //! LeaveGroup, versions 0 to 5: one member, or several named by member or instance id since
-//! version 3.
+//! version 3, with a reason since version 5, which is logged.
 
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use crate::core::Core;
 use crate::dispatch::Call;
-use crate::error::code_of;
+use crate::error::{ErrorCode, code_of};
 use crate::wire::shape::{Shape, structures, text};
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -22,6 +22,9 @@ pub(crate) fn answer(
     call: &Call<'_>,
     request: LeaveGroupRequest,
 ) -> LeaveGroupResponse {
+    if request.group_id.is_empty() {
+        return LeaveGroupResponse::default().with_error_code(ErrorCode::InvalidGroupId.code());
+    }
     let response = if call.header.version < BATCHED_FROM {
         let left = core.groups.leave(&request.group_id, &request.member_id, None, call.now);
         LeaveGroupResponse::default().with_error_code(code_of(&left))
@@ -30,6 +33,14 @@ pub(crate) fn answer(
             let instance_id = member.group_instance_id.as_deref();
             let left =
                 core.groups.leave(&request.group_id, &member.member_id, instance_id, call.now);
+            tracing::info!(
+                group = &**request.group_id,
+                member = &*member.member_id,
+                instance_id,
+                reason = member.reason.as_deref().unwrap_or("none given"),
+                error = code_of(&left),
+                "a member leaves"
+            );
             MemberResponse::default()
                 .with_error_code(code_of(&left))
                 .with_member_id(member.member_id)

@@ -1,7 +1,4 @@
 //! ListOffsets, versions 1 to 10: the ends of a log, or the offset at a timestamp.
-//!
-//! A timestamp inside a compressed batch is answered with the batch's first offset, since batches
-//! are never decompressed.
 
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response::{
@@ -31,6 +28,10 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+/// First versions that know the special timestamps.
+const MAX_TIMESTAMP_FROM: i16 = 7;
+const EARLIEST_LOCAL_FROM: i16 = 8;
+const LATEST_TIERED_FROM: i16 = 9;
 /// First version whose response has a leader epoch.
 const LEADER_EPOCH_FROM: i16 = 4;
 /// Timestamp and offset that stand for "none".
@@ -62,6 +63,9 @@ fn look_up(
     let found = match topics.partition(topic, wanted.partition_index) {
         Err(error) => Err(error),
         Ok(_) if wanted.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
+        Ok(_) if !is_known(wanted.timestamp, call.header.version) => {
+            Err(ErrorCode::UnsupportedVersion)
+        }
         Ok(partition) => match wanted.timestamp {
             LATEST => Ok((partition.log.high_watermark(), NONE)),
             EARLIEST | EARLIEST_LOCAL => Ok((partition.log.log_start_offset(), NONE)),
@@ -77,5 +81,14 @@ fn look_up(
             response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
         }
         Err(error) => response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE),
+    }
+}
+
+fn is_known(timestamp: i64, version: i16) -> bool {
+    match timestamp {
+        MAX_TIMESTAMP => version >= MAX_TIMESTAMP_FROM,
+        EARLIEST_LOCAL => version >= EARLIEST_LOCAL_FROM,
+        LATEST_TIERED => version >= LATEST_TIERED_FROM,
+        timestamp => timestamp >= EARLIEST,
     }
 }

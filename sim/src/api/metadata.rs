@@ -8,7 +8,10 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 use uuid::Uuid;
 
-use super::{NO_AUTHORIZED_OPERATIONS, topic_name};
+use super::{
+    CLUSTER_OPERATIONS, NO_AUTHORIZED_OPERATIONS, TOPIC_OPERATIONS, operations, topic_name,
+};
+use crate::config::Overrides;
 use crate::core::{BROKER_ID, Core};
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
@@ -28,6 +31,8 @@ pub(crate) const SHAPE: Shape = Shape {
 
 /// First version in which no topics means none; before, it means all.
 const EMPTY_MEANS_NONE_FROM: i16 = 1;
+/// First version that may ask by id, and may answer without a name.
+const BY_ID_FROM: i16 = 12;
 
 pub(crate) fn answer(
     core: &mut Core,
@@ -38,13 +43,17 @@ pub(crate) fn answer(
         None => true,
         Some(topics) => topics.is_empty() && call.header.version < EMPTY_MEANS_NONE_FROM,
     };
-    let topics = if all {
+    let may = operations(request.include_topic_authorized_operations, TOPIC_OPERATIONS);
+    let mut topics: Vec<MetadataResponseTopic> = if all {
         core.topics.iter().map(describe).collect()
     } else {
         let wanted = request.topics.unwrap_or_default();
         let may_create = request.allow_auto_topic_creation;
         wanted.into_iter().map(|topic| find(core, call, topic, may_create)).collect()
     };
+    for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
+        topic.topic_authorized_operations = may;
+    }
     let broker = MetadataResponseBroker::default()
         .with_node_id(BrokerId(BROKER_ID))
         .with_host(call.origin.advertised_host.clone())
@@ -54,7 +63,10 @@ pub(crate) fn answer(
         .with_cluster_id(Some(core.cluster_id.clone()))
         .with_controller_id(BrokerId(BROKER_ID))
         .with_topics(topics)
-        .with_cluster_authorized_operations(NO_AUTHORIZED_OPERATIONS)
+        .with_cluster_authorized_operations(operations(
+            request.include_cluster_authorized_operations,
+            CLUSTER_OPERATIONS,
+        ))
 }
 
 fn find(
@@ -64,6 +76,10 @@ fn find(
     may_create: bool,
 ) -> MetadataResponseTopic {
     let Some(name) = wanted.name else {
+        if call.header.version < BY_ID_FROM {
+            let name = Some(TopicName::default());
+            return failure(name, wanted.topic_id, ErrorCode::InvalidRequest);
+        }
         let name = core.topics.name_of(wanted.topic_id);
         return match name.and_then(|name| core.topics.get(&name)) {
             Some(topic) => describe(topic),
@@ -84,18 +100,20 @@ fn find(
 
 fn create(core: &mut Core, call: &Call<'_>, name: &str, may_create: bool) -> Result<(), ErrorCode> {
     crate::topics::check_name(name)?;
+    let may_create = may_create && core.config.is_true("auto.create.topics.enable");
     if !may_create || INTERNAL_TOPICS.contains(&name) {
         return Err(ErrorCode::UnknownTopicOrPartition);
     }
-    core.create_topic(name, core.default_partitions, core.default_config.clone(), call.now)
+    if core.topics.collision(name).is_some() {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    core.create_topic(name, core.default_partitions(), Overrides::new(), call.now)
 }
 
 fn failure(name: Option<TopicName>, id: Uuid, error: ErrorCode) -> MetadataResponseTopic {
-    // Versions before 12 cannot say null.
-    let name = name.unwrap_or_default();
     MetadataResponseTopic::default()
         .with_error_code(error.code())
-        .with_name(Some(name))
+        .with_name(name)
         .with_topic_id(id)
         .with_topic_authorized_operations(NO_AUTHORIZED_OPERATIONS)
 }

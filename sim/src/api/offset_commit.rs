@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::dispatch::Call;
 use crate::error::{ErrorCode, code_of};
 use crate::group::Caller;
-use crate::group::offsets::{CommittedOffset, MAX_METADATA_BYTES};
+use crate::group::offsets::CommittedOffset;
 use crate::wire::shape::{Shape, fixed, structures, text};
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -38,11 +38,24 @@ pub(crate) fn answer(
         instance_id: request.group_instance_id.as_deref(),
         generation_id: request.generation_id_or_member_epoch,
     };
-    let allowed = core.groups.committer(&request.group_id, &caller, call.now).map(|_| ());
+    let version = call.header.version;
+    let allowed = core.groups.may_commit(&request.group_id, &caller, version, call.now);
+    // Versions 2 to 4 may bring a retention time of their own.
+    let expires_wall_ms = Some(request.retention_time_ms)
+        .filter(|retention_ms| *retention_ms >= 0)
+        .map(|retention_ms| call.now.wall_ms.saturating_add(retention_ms));
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let committed = allowed
-                .and_then(|()| commit(core, call, (&request.group_id, &caller), topic, partition));
+            let committed = allowed.and_then(|()| {
+                let committed = CommittedOffset {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: partition.committed_metadata.as_deref().unwrap_or("").to_owned(),
+                    committed_wall_ms: call.now.wall_ms,
+                    expires_wall_ms,
+                };
+                commit(core, &request.group_id, topic, partition, committed)
+            });
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
                 .with_error_code(code_of(&committed))
@@ -56,22 +69,14 @@ pub(crate) fn answer(
 
 fn commit(
     core: &mut Core,
-    call: &Call<'_>,
-    (group_id, caller): (&str, &Caller<'_>),
+    group_id: &str,
     topic: &OffsetCommitRequestTopic,
     partition: &OffsetCommitRequestPartition,
+    committed: CommittedOffset,
 ) -> Result<(), ErrorCode> {
-    let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-    if metadata.len() > MAX_METADATA_BYTES {
+    if committed.metadata.len() > core.groups.settings.max_metadata_bytes {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
     core.topics.partition(&topic.name, partition.partition_index)?;
-    let group = core.groups.committer(group_id, caller, call.now)?;
-    let committed = CommittedOffset {
-        offset: partition.committed_offset,
-        leader_epoch: partition.committed_leader_epoch,
-        metadata: metadata.to_owned(),
-    };
-    group.offsets.commit(&topic.name, partition.partition_index, committed);
-    Ok(())
+    core.commit_offset(group_id, &topic.name, partition.partition_index, committed)
 }

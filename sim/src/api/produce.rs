@@ -3,14 +3,18 @@
 //! Read and written by hand, since batches must stay the bytes that they are. With one replica
 //! every value of acks but 0 means the same; acks=0 gets no response.
 
+use std::ops::ControlFlow;
+
 use bytes::BufMut;
 use bytes::Bytes;
 
 use crate::core::{Core, Progress};
 use crate::dispatch::Call;
 use crate::error::{ErrorCode, code_of};
-use crate::log::batch::BatchHeader;
+use crate::log::batch::{BatchHeader, stamp};
+use crate::log::records::look_at_records;
 use crate::producers::Admission;
+use crate::topic_config::{Timestamps, TopicConfig};
 use crate::wire::{Fatal, Outbox, Reader};
 
 const FLEXIBLE_FROM: i16 = 9;
@@ -19,6 +23,8 @@ const NO_TIMESTAMP: i64 = -1;
 /// Where a batch went.
 struct Appended {
     base_offset: i64,
+    /// The batch's timestamp where it is the broker's, or where the batch was there before.
+    log_append_time: i64,
     log_start_offset: i64,
 }
 
@@ -97,14 +103,23 @@ fn append(
 ) -> Result<Appended, ErrorCode> {
     let found = core.topics.get_mut(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let (retention, limit) = (found.config.retention, found.config.max_message_bytes);
-    let partition = found.partition_mut(index)?;
+    let log_append_time = found.config.timestamps.log_append_time;
     if batch.len() > limit {
         return Err(ErrorCode::MessageTooLarge);
     }
-    let header = BatchHeader::check(batch)?;
-    if let Admission::Duplicate(base_offset) = partition.producers.admit(&header)? {
-        return Ok(Appended { base_offset, log_start_offset: partition.log.log_start_offset() });
+    let mut header = BatchHeader::check(batch)?;
+    check_records(&found.config, &header, batch, call.now.wall_ms)?;
+    let partition = found.partition_mut(index)?;
+    if let Admission::Duplicate { base_offset, timestamp } = partition.producers.admit(&header)? {
+        let log_start_offset = partition.log.log_start_offset();
+        return Ok(Appended { base_offset, log_append_time: timestamp, log_start_offset });
     }
+    let stamped = log_append_time.then(|| stamp(batch, call.now.wall_ms));
+    let batch = stamped.as_ref().unwrap_or(batch);
+    if log_append_time {
+        header = BatchHeader::read(batch);
+    }
+    let log_append_time = if log_append_time { header.max_timestamp } else { NO_TIMESTAMP };
     let base_offset = partition.log.append(&header, batch);
     partition.producers.appended(&header, base_offset);
     if retention.bytes.is_some() {
@@ -119,7 +134,42 @@ fn append(
             partition.waiting = readers;
         }
     }
-    Ok(Appended { base_offset, log_start_offset })
+    Ok(Appended { base_offset, log_append_time, log_start_offset })
+}
+
+/// Checks what the topic demands of every record. Only unusual demands need the records themselves.
+fn check_records(
+    config: &TopicConfig,
+    header: &BatchHeader,
+    batch: &Bytes,
+    wall_ms: i64,
+) -> Result<(), ErrorCode> {
+    let Timestamps { log_append_time, before_max_ms, after_max_ms } = config.timestamps;
+    if log_append_time && header.log_append_time {
+        return Err(ErrorCode::InvalidTimestamp);
+    }
+    if !log_append_time && header.max_timestamp.saturating_sub(wall_ms) > after_max_ms {
+        return Err(ErrorCode::InvalidTimestamp);
+    }
+    let times_matter = !log_append_time && before_max_ms < i64::MAX;
+    if !times_matter && !config.compacts {
+        return Ok(());
+    }
+    let too_old = |timestamp: i64| {
+        timestamp != NO_TIMESTAMP && wall_ms.saturating_sub(timestamp) > before_max_ms
+    };
+    let mut refused = None;
+    let read = look_at_records(batch, |record| {
+        if times_matter && too_old(record.timestamp) {
+            refused = Some(ErrorCode::InvalidTimestamp);
+        } else if config.compacts && !record.has_key {
+            refused = Some(ErrorCode::InvalidRecord);
+        }
+        if refused.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    // What cannot be read is let through, as it is where nothing is demanded.
+    drop(read);
+    refused.map_or(Ok(()), Err)
 }
 
 fn write_partition(
@@ -133,14 +183,17 @@ fn write_partition(
     fields.put_i32(index);
     fields.put_i16(code_of(result));
     fields.put_i64(result.as_ref().map_or(-1, |appended| appended.base_offset));
-    fields.put_i64(NO_TIMESTAMP);
+    fields.put_i64(result.as_ref().map_or(NO_TIMESTAMP, |appended| appended.log_append_time));
     if version >= 5 {
         fields.put_i64(result.as_ref().map_or(-1, |appended| appended.log_start_offset));
     }
     if version >= 8 {
         outbox.put_length(0, flexible);
         let message = match result {
-            Err(ErrorCode::InvalidRecord) => Some("a request holds one sound batch per partition"),
+            Err(ErrorCode::InvalidRecord) => {
+                Some("one sound batch per partition; in a compacted topic, records with keys")
+            }
+            Err(ErrorCode::InvalidTimestamp) => Some("a timestamp is further off than allowed"),
             Err(ErrorCode::InvalidTxnState) => Some("this broker has no transactions"),
             _ => None,
         };

@@ -10,8 +10,6 @@ use super::state::{Answers, Group, State};
 use crate::Token;
 use crate::error::ErrorCode;
 
-/// Members of one group.
-const MAX_MEMBERS: usize = 1_000;
 /// First version of JoinGroup whose clients know what to do with MEMBER_ID_REQUIRED.
 const MEMBER_ID_REQUIRED_FROM: i16 = 4;
 /// First version of JoinGroup that can tell a returning leader to skip the assignment.
@@ -48,8 +46,8 @@ pub(crate) struct Sync {
 
 impl Group {
     /// Every join is answered through `answers`, now or later.
-    pub(crate) fn join(&mut self, join: Join, now_ms: u64, answers: &mut Answers) {
-        if let Err((member_id, error)) = self.try_join(&join, now_ms, answers) {
+    pub(crate) fn join(&mut self, join: Join, max_size: usize, now_ms: u64, answers: &mut Answers) {
+        if let Err((member_id, error)) = self.try_join(&join, max_size, now_ms, answers) {
             let joined = Joined { member_id, generation: Err(error) };
             answers.push((join.token, GroupAnswer::Join(joined)));
         }
@@ -58,6 +56,7 @@ impl Group {
     fn try_join(
         &mut self,
         join: &Join,
+        max_size: usize,
         now_ms: u64,
         answers: &mut Answers,
     ) -> Result<(), (String, ErrorCode)> {
@@ -72,7 +71,7 @@ impl Group {
                 self.replace_static(&old_id, join, now_ms, answers);
                 return Ok(());
             }
-            if self.members.len() + self.pending.len() >= MAX_MEMBERS {
+            if self.members.len() + self.pending.len() >= max_size {
                 return refuse(ErrorCode::GroupMaxSizeReached);
             }
             let new_id = join.new_member_id.clone();
@@ -295,6 +294,21 @@ impl Group {
         }
         match self.state {
             State::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
+            _ => Ok(()),
+        }
+    }
+
+    /// A commit by a member of the present generation, or by anybody while there are no members.
+    pub(super) fn may_commit(&mut self, caller: &Caller<'_>, now_ms: u64) -> Result<(), ErrorCode> {
+        if caller.generation_id < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        self.check_caller(caller)?;
+        if let Some(member) = self.members.get_mut(caller.member_id) {
+            member.sign_of_life(now_ms);
+        }
+        match self.state {
+            State::CompletingRebalance => Err(ErrorCode::RebalanceInProgress),
             _ => Ok(()),
         }
     }

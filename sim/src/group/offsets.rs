@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-/// Kafka's limit for the metadata of one committed offset.
-pub(crate) const MAX_METADATA_BYTES: usize = 4_096;
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommittedOffset {
     pub(crate) offset: i64,
     pub(crate) leader_epoch: i32,
     pub(crate) metadata: String,
+    /// When it was committed, in the milliseconds of the wall clock.
+    pub(crate) committed_wall_ms: i64,
+    /// When it expires, if the client said so itself.
+    pub(crate) expires_wall_ms: Option<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +40,22 @@ impl Offsets {
         self.by_topic
             .iter()
             .map(|(topic, partitions)| (topic.as_str(), partitions.keys().copied().collect()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, i32, &CommittedOffset)> {
+        self.by_topic.iter().flat_map(|(topic, partitions)| {
+            let committed = partitions.iter();
+            committed.map(|(partition, committed)| (topic.as_str(), *partition, committed))
+        })
+    }
+
+    pub(crate) fn remove(&mut self, topic: &str, partition: i32) {
+        if let Some(partitions) = self.by_topic.get_mut(topic) {
+            partitions.remove(&partition);
+            if partitions.is_empty() {
+                self.by_topic.remove(topic);
+            }
+        }
     }
 
     pub(crate) fn forget_topic(&mut self, topic: &str) {

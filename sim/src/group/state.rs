@@ -59,6 +59,8 @@ pub(crate) struct Group {
     /// While preparing: the end of joining. After: the end of asking for assignments.
     pub(super) phase_ends_ms: Option<u64>,
     pub(crate) offsets: Offsets,
+    /// When the last member was gone, in the milliseconds of the wall clock.
+    pub(super) empty_since_wall_ms: Option<i64>,
 }
 
 impl Group {

@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::answer::{Generation, GroupAnswer, Joined, Synced};
 use super::member::Profile;
+use super::offsets::CommittedOffset;
 use super::{Caller, Coordinator, Join, Sync};
 use crate::Token;
+use crate::broker_config::BrokerConfig;
 use crate::clock::Now;
 use crate::error::ErrorCode;
 use crate::group::state::State;
@@ -21,15 +23,26 @@ struct Story {
     now_ms: u64,
     tokens: u64,
     answers: BTreeMap<Token, GroupAnswer>,
+    wall_ms: i64,
+    /// What members join with.
+    metadata: Bytes,
 }
 
 impl Story {
     fn new() -> Self {
-        Self { coordinator: Coordinator::default(), now_ms: 0, tokens: 0, answers: BTreeMap::new() }
+        let coordinator = Coordinator::new(&BrokerConfig::default());
+        Self {
+            coordinator,
+            now_ms: 0,
+            tokens: 0,
+            answers: BTreeMap::new(),
+            wall_ms: 0,
+            metadata: Bytes::from_static(b"orders"),
+        }
     }
 
     fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms, wall_ms: 0 }
+        Now { monotonic_ms: self.now_ms, wall_ms: self.wall_ms }
     }
 
     fn gather(&mut self) {
@@ -58,7 +71,7 @@ impl Story {
                 session_timeout_ms: SESSION_MS,
                 rebalance_timeout_ms: REBALANCE_MS,
                 protocol_type: "consumer".to_owned(),
-                protocols: vec![("range".to_owned(), Bytes::from_static(b"orders"))],
+                protocols: vec![("range".to_owned(), self.metadata.clone())],
             },
         };
         self.coordinator.join(GROUP, join, self.now());
@@ -291,17 +304,22 @@ fn leaving_by_instance_id_frees_the_place_at_once() {
 fn commits_are_for_the_present_generation_or_for_an_empty_group() {
     let mut story = Story::new();
     let now = story.now();
-    let simple = Caller { member_id: "", instance_id: None, generation_id: -1 };
-    assert!(story.coordinator.committer(GROUP, &simple, now).is_ok());
-    let ids = story.stable_group_of(&["a"]);
-    let refused = story.coordinator.committer(GROUP, &simple, now).err();
-    assert_eq!(refused, Some(ErrorCode::UnknownMemberId));
-    let member = |generation_id| Caller { member_id: &ids[0], instance_id: None, generation_id };
-    assert!(story.coordinator.committer(GROUP, &member(1), now).is_ok());
-    let stale = story.coordinator.committer(GROUP, &member(0), now).err();
-    assert_eq!(stale, Some(ErrorCode::IllegalGeneration));
-    let unknown = story.coordinator.committer("other", &member(1), now).err();
-    assert_eq!(unknown, Some(ErrorCode::IllegalGeneration));
+    let commit = |story: &mut Story, group: &str, member_id: &str, generation_id, version| {
+        let caller = Caller { member_id, instance_id: None, generation_id };
+        story.coordinator.may_commit(group, &caller, version, now)
+    };
+    assert_eq!(commit(&mut story, GROUP, "", -1, 8), Ok(()));
+    assert_eq!(commit(&mut story, "", "", -1, 8), Ok(()), "the group without a name is one, too");
+    let id = story.stable_group_of(&["a"]).remove(0);
+    assert_eq!(commit(&mut story, GROUP, "", -1, 8), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(commit(&mut story, GROUP, &id, 1, 8), Ok(()));
+    assert_eq!(commit(&mut story, GROUP, &id, 0, 8), Err(ErrorCode::IllegalGeneration));
+    assert_eq!(commit(&mut story, GROUP, &id, -1, 8), Err(ErrorCode::IllegalGeneration));
+    assert_eq!(commit(&mut story, "other", &id, 1, 8), Err(ErrorCode::IllegalGeneration));
+    assert_eq!(commit(&mut story, "other", &id, 1, 9), Err(ErrorCode::GroupIdNotFound));
+    let token = story.join_as(&id, Some("a"), 5);
+    assert_eq!(story.joined(token).1.unwrap().generation_id, 2);
+    assert_eq!(commit(&mut story, GROUP, &id, 2, 8), Err(ErrorCode::RebalanceInProgress));
 }
 
 #[test]
@@ -313,4 +331,123 @@ fn a_pending_member_that_never_joins_holds_nobody_up_for_longer_than_its_session
     assert!(!story.answers.contains_key(&second));
     story.pass(SESSION_MS);
     assert_eq!(story.joined(second).1.unwrap().members.len(), 1);
+}
+
+fn committed(at_wall_ms: i64, expires_wall_ms: Option<i64>) -> CommittedOffset {
+    let committed_wall_ms = at_wall_ms;
+    CommittedOffset {
+        offset: 1,
+        leader_epoch: 0,
+        metadata: String::new(),
+        committed_wall_ms,
+        expires_wall_ms,
+    }
+}
+
+impl Story {
+    fn commit(&mut self, group: &str, topic: &str, committed: CommittedOffset) {
+        let simple = Caller { member_id: "", instance_id: None, generation_id: -1 };
+        let now = self.now();
+        let allowed = self.coordinator.may_commit(group, &simple, 8, now);
+        assert!(allowed.is_ok() || self.coordinator.get(group).is_some());
+        self.coordinator.commit(group, topic, 0, committed).unwrap();
+    }
+
+    fn expired_at(&self, wall_ms: i64) -> Vec<String> {
+        let now = Now { monotonic_ms: 0, wall_ms };
+        let expired = self.coordinator.expired_offsets(now).into_iter();
+        expired.map(|(group, topic, _)| format!("{group}/{topic}")).collect()
+    }
+}
+
+const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+#[test]
+fn a_simple_consumers_offsets_expire_a_week_after_the_commit_or_when_it_said() {
+    let mut story = Story::new();
+    story.commit("tool", "old", committed(1_000, None));
+    story.commit("tool", "new", committed(9_000, None));
+    story.commit("tool", "brief", committed(1_000, Some(5_000)));
+    assert_eq!(story.expired_at(4_999), Vec::<String>::new());
+    assert_eq!(story.expired_at(5_000), ["tool/brief"]);
+    assert_eq!(story.expired_at(WEEK_MS + 1_000), ["tool/brief", "tool/old"]);
+}
+
+#[test]
+fn a_groups_offsets_live_as_long_as_it_has_members_and_a_week_longer() {
+    let mut story = Story::new();
+    let id = story.stable_group_of(&["a"]).remove(0);
+    story.commit(GROUP, "orders", committed(0, None));
+    assert_eq!(story.expired_at(9 * WEEK_MS), Vec::<String>::new());
+    story.wall_ms = 2 * WEEK_MS;
+    assert_eq!(story.leave(&id, None), Ok(()));
+    assert_eq!(story.expired_at(3 * WEEK_MS - 1), Vec::<String>::new());
+    assert_eq!(story.expired_at(3 * WEEK_MS), ["workers/orders"]);
+    story.coordinator.delete_offset(GROUP, "orders", 0);
+    assert_eq!(story.coordinator.unused_groups(), [GROUP]);
+}
+
+#[test]
+fn consumers_keep_the_offsets_of_what_they_read() {
+    let mut story = Story::new();
+    story.metadata = Bytes::from_static(b"\0\x01\0\0\0\x01\0\x06orders");
+    story.stable_group_of(&["a"]);
+    story.commit(GROUP, "orders", committed(0, None));
+    story.commit(GROUP, "left", committed(0, None));
+    assert_eq!(story.expired_at(WEEK_MS), ["workers/left"]);
+    assert!(story.coordinator.get(GROUP).unwrap().is_subscribed_to("orders"));
+}
+
+#[test]
+fn expiry_is_planned_only_while_there_are_groups() {
+    let mut story = Story::new();
+    assert_eq!(story.coordinator.expiry_due_ms(), None);
+    story.commit("tool", "orders", committed(0, None));
+    assert_eq!(story.coordinator.expiry_due_ms(), Some(600_000));
+    story.coordinator.delete("tool").unwrap();
+    story.coordinator.expiry_done(story.now());
+    assert_eq!(story.coordinator.expiry_due_ms(), None);
+}
+
+#[test]
+fn only_a_group_without_members_is_deleted() {
+    let mut story = Story::new();
+    assert_eq!(story.coordinator.delete(GROUP), Err(ErrorCode::GroupIdNotFound));
+    let id = story.stable_group_of(&["a"]).remove(0);
+    assert_eq!(story.coordinator.delete(GROUP), Err(ErrorCode::NonEmptyGroup));
+    story.leave(&id, None).unwrap();
+    assert_eq!(story.coordinator.delete(GROUP), Ok(()));
+    // A member that was only promised a place goes with its group, and nothing is left to be due.
+    let token = story.join_as("", None, 4);
+    assert_eq!(story.joined(token).1, Err(ErrorCode::MemberIdRequired));
+    assert_eq!(story.coordinator.delete(GROUP), Ok(()));
+    assert_eq!(story.coordinator.next_deadline_ms(), None);
+}
+
+#[test]
+fn a_full_group_takes_nobody_more_and_sessions_keep_to_their_bounds() {
+    let mut config = BrokerConfig::default();
+    config.start_with("group.max.size", "1").unwrap();
+    config.start_with("group.min.session.timeout.ms", "1000").unwrap();
+    let mut story = Story { coordinator: Coordinator::new(&config), ..Story::new() };
+    let id = story.stable_group_of(&["a"]).remove(0);
+    let token = story.join_as("", Some("b"), 5);
+    assert_eq!(story.joined(token).1, Err(ErrorCode::GroupMaxSizeReached));
+    let token = story.join_as(&id, Some("a"), 5);
+    assert!(story.joined(token).1.is_ok(), "who is in stays in");
+    config.start_with("group.min.session.timeout.ms", "1001").unwrap();
+    story.coordinator.settings = (&config).into();
+    let token = story.join_as(&id, Some("a"), 5);
+    assert_eq!(story.joined(token).1, Err(ErrorCode::InvalidSessionTimeout));
+}
+
+#[test]
+fn a_group_without_a_name_takes_no_members() {
+    let mut story = Story::new();
+    let nobody = Caller { member_id: "", instance_id: None, generation_id: 1 };
+    let now = story.now();
+    assert_eq!(story.coordinator.heartbeat("", &nobody, now), Err(ErrorCode::InvalidGroupId));
+    story.coordinator.sync("", Token(900), &nobody, Sync::default(), now);
+    story.gather();
+    assert_eq!(story.synced(Token(900)), Err(ErrorCode::InvalidGroupId));
 }

@@ -1,9 +1,8 @@
 //! Record batches (format version 2): their header is checked and read, their records stay bytes.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::error::ErrorCode;
-use crate::wire::{Fatal, Reader};
 
 /// Bytes before the first record.
 pub(crate) const HEADER_BYTES: usize = 61;
@@ -14,6 +13,7 @@ const LENGTH_COUNTS_FROM: usize = 12;
 const CRC_COVERS_FROM: usize = 21;
 const MAGIC: u8 = 2;
 const COMPRESSION_MASK: i16 = 0b111;
+const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
 const TRANSACTIONAL_BIT: i16 = 1 << 4;
 const CONTROL_BIT: i16 = 1 << 5;
 
@@ -21,7 +21,10 @@ const CONTROL_BIT: i16 = 1 << 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchHeader {
     pub(crate) base_offset: i64,
-    pub(crate) compressed: bool,
+    /// Kafka's number of the compression; 0 is none.
+    pub(crate) codec: i16,
+    /// All records have the batch's largest timestamp.
+    pub(crate) log_append_time: bool,
     pub(crate) record_count: i32,
     pub(crate) base_timestamp: i64,
     pub(crate) max_timestamp: i64,
@@ -60,7 +63,10 @@ impl BatchHeader {
         if record_count < 1 || read_i32(batch, 23) != record_count - 1 {
             return Err(ErrorCode::InvalidRecord);
         }
-        if attributes & (TRANSACTIONAL_BIT | CONTROL_BIT) != 0 {
+        if attributes & CONTROL_BIT != 0 {
+            return Err(ErrorCode::InvalidRecord);
+        }
+        if attributes & TRANSACTIONAL_BIT != 0 {
             return Err(ErrorCode::InvalidTxnState);
         }
         Ok(Self::read(batch))
@@ -70,7 +76,8 @@ impl BatchHeader {
     pub(crate) fn read(batch: &Bytes) -> Self {
         Self {
             base_offset: read_i64(batch, 0),
-            compressed: read_i16(batch, 21) & COMPRESSION_MASK != 0,
+            codec: read_i16(batch, 21) & COMPRESSION_MASK,
+            log_append_time: read_i16(batch, 21) & LOG_APPEND_TIME_BIT != 0,
             record_count: read_i32(batch, 57),
             base_timestamp: read_i64(batch, 27),
             max_timestamp: read_i64(batch, 35),
@@ -81,28 +88,16 @@ impl BatchHeader {
     }
 }
 
-/// Offset delta and timestamp of each record of an uncompressed batch.
-///
-/// # Errors
-/// A record that does not fit its batch.
-pub(crate) fn record_times(batch: &Bytes) -> Result<Vec<(i64, i64)>, Fatal> {
-    let header = BatchHeader::read(batch);
-    let records = batch.slice(HEADER_BYTES..);
-    let mut reader = Reader::new(&records);
-    let mut times = Vec::new();
-    for _ in 0..header.record_count {
-        let length = usize::try_from(reader.varlong()?)
-            .map_err(|_| Fatal::Malformed("a record length is negative"))?;
-        let start = reader.position();
-        reader.i8()?;
-        let timestamp_delta = reader.varlong()?;
-        let offset_delta = reader.varlong()?;
-        times.push((offset_delta, header.base_timestamp.wrapping_add(timestamp_delta)));
-        let read = reader.position() - start;
-        let rest = length.checked_sub(read);
-        reader.skip(rest.ok_or(Fatal::Malformed("a record is shorter than its fields"))?)?;
-    }
-    Ok(times)
+/// The batch with the broker's time in place of the producer's. The records stay what they are: a
+/// bit says that the largest timestamp is that of all.
+pub(crate) fn stamp(batch: &Bytes, wall_ms: i64) -> Bytes {
+    let mut stamped = BytesMut::from(&batch[..]);
+    let attributes = read_i16(batch, 21) | LOG_APPEND_TIME_BIT;
+    stamped[21..23].copy_from_slice(&attributes.to_be_bytes());
+    stamped[35..43].copy_from_slice(&wall_ms.to_be_bytes());
+    let checksum = crc32c::crc32c(&stamped[CRC_COVERS_FROM..]);
+    stamped[17..21].copy_from_slice(&checksum.to_be_bytes());
+    stamped.freeze()
 }
 
 fn read_i16(bytes: &[u8], at: usize) -> i16 {
@@ -177,9 +172,15 @@ pub(crate) mod tests {
     fn a_sound_batch_is_read() {
         let header = BatchHeader::check(&batch(&[5, 9, 7], 10)).unwrap();
         assert_eq!((header.record_count, header.max_timestamp), (3, 9));
-        assert!(!header.compressed);
-        let times = record_times(&batch(&[5, 9, 7], 10)).unwrap();
-        assert_eq!(times, [(0, 5), (1, 9), (2, 7)]);
+        assert_eq!((header.codec, header.log_append_time), (0, false));
+    }
+
+    #[test]
+    fn a_stamped_batch_is_sound_and_carries_the_brokers_time() {
+        let stamped = stamp(&batch(&[5, 9, 7], 10), 77);
+        let header = BatchHeader::check(&stamped).unwrap();
+        assert_eq!((header.max_timestamp, header.base_timestamp), (77, 5));
+        assert!(header.log_append_time);
     }
 
     #[test]

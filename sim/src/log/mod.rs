@@ -1,14 +1,16 @@
 //! One partition's log: record batches in memory, in offset order, with retention from the front.
 
 pub(crate) mod batch;
+pub(crate) mod records;
 mod store;
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 
-use self::batch::{BatchHeader, PATCHED_BYTES, record_times};
+use self::batch::{BatchHeader, PATCHED_BYTES};
+use self::records::look_at_records;
 use self::store::Store;
 use crate::error::ErrorCode;
 use crate::wire::Outbox;
@@ -58,7 +60,7 @@ impl Log {
         self.end_offset
     }
 
-    #[cfg(test)]
+    /// Bytes of all batches that are kept.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
@@ -144,31 +146,56 @@ impl Log {
         self.log_start_offset != before
     }
 
+    /// Moves the log's start, and drops the batches that end before it. Never moves it back, nor
+    /// behind the end.
+    pub(crate) fn drop_before(&mut self, start_offset: i64) {
+        let start_offset = start_offset.clamp(self.log_start_offset, self.end_offset);
+        self.log_start_offset = start_offset;
+        while let Some(first) = self.batches.front() {
+            if first.last_offset >= start_offset {
+                break;
+            }
+            self.size_bytes -= first.bytes.len() as u64;
+            self.batches.pop_front();
+        }
+    }
+
     /// First offset whose timestamp is at least `timestamp`, with that timestamp.
     pub(crate) fn offset_at(&self, timestamp: i64) -> Option<(i64, i64)> {
-        let stored = self.batches.iter().find(|stored| stored.max_timestamp >= timestamp)?;
-        first_record(stored, |record_time| record_time >= timestamp)
+        let mut late_enough =
+            self.batches.iter().filter(|stored| stored.max_timestamp >= timestamp);
+        late_enough.find_map(|stored| self.first_record(stored, |time| time >= timestamp))
     }
 
     /// The first record with the largest timestamp of the log.
     pub(crate) fn offset_of_max_timestamp(&self) -> Option<(i64, i64)> {
         let largest = self.batches.iter().map(|stored| stored.max_timestamp).max()?;
-        let stored = self.batches.iter().find(|stored| stored.max_timestamp == largest)?;
-        first_record(stored, |record_time| record_time == largest)
+        let mut latest = self.batches.iter().filter(|stored| stored.max_timestamp == largest);
+        latest.find_map(|stored| self.first_record(stored, |time| time == largest))
     }
-}
 
-/// The first record that qualifies. Compressed records are not looked into: their batch's first
-/// offset is the answer, from where a reader meets the record it asked for a little later.
-fn first_record(stored: &StoredBatch, qualifies: impl Fn(i64) -> bool) -> Option<(i64, i64)> {
-    let header = BatchHeader::read(&stored.bytes);
-    let first = (stored.base_offset, header.base_timestamp);
-    if header.compressed {
-        return Some(first);
+    /// The first record of a batch that qualifies and is not deleted. Where records cannot be read,
+    /// the batch's first offset is the answer: a reader meets what it asked for a little later.
+    fn first_record(
+        &self,
+        stored: &StoredBatch,
+        qualifies: impl Fn(i64) -> bool,
+    ) -> Option<(i64, i64)> {
+        let mut found = None;
+        let read = look_at_records(&stored.bytes, |record| {
+            let offset = stored.base_offset + record.offset_delta;
+            if offset < self.log_start_offset || !qualifies(record.timestamp) {
+                return ControlFlow::Continue(());
+            }
+            found = Some((offset, record.timestamp));
+            ControlFlow::Break(())
+        });
+        if read.is_err() {
+            let first = stored.base_offset.max(self.log_start_offset);
+            return Some((first, BatchHeader::read(&stored.bytes).base_timestamp));
+        }
+        found
     }
-    let times = record_times(&stored.bytes).unwrap_or_default();
-    let found = times.into_iter().find(|(_, record_time)| qualifies(*record_time));
-    Some(found.map_or(first, |(delta, record_time)| (stored.base_offset + delta, record_time)))
 }
 
 #[cfg(test)]
@@ -251,5 +278,20 @@ mod tests {
         assert_eq!(log.offset_at(41), None);
         assert_eq!(log.offset_of_max_timestamp(), Some((4, 40)));
         assert_eq!(Log::default().offset_of_max_timestamp(), None);
+    }
+
+    #[test]
+    fn the_start_moves_into_a_batch_and_never_back() {
+        let mut log = log_of(&[batch(&[10], 9), batch(&[20, 21, 22], 9), batch(&[30], 9)]);
+        log.drop_before(3);
+        assert_eq!((log.log_start_offset(), log.batches.len()), (3, 2));
+        let stretch = log.stretch(3, usize::MAX, true).unwrap();
+        assert_eq!(offsets(&log, &stretch), [1, 4], "its batch is still whole");
+        assert_eq!(log.stretch(2, 9, true), Err(ErrorCode::OffsetOutOfRange));
+        assert_eq!(log.offset_at(20), Some((3, 22)), "deleted records are not found");
+        log.drop_before(1);
+        assert_eq!(log.log_start_offset(), 3);
+        log.drop_before(99);
+        assert_eq!((log.log_start_offset(), log.batches.len(), log.size_bytes()), (5, 0, 0));
     }
 }

@@ -30,6 +30,7 @@ enum Kind {
     Text,
     Bytes,
     Structures(&'static [Field]),
+    NullableStructure(&'static [Field]),
     Texts,
     FixedArray(usize),
 }
@@ -56,6 +57,11 @@ pub(crate) const fn bytes() -> Field {
 /// An array of structures with these fields.
 pub(crate) const fn structures(fields: &'static [Field]) -> Field {
     field(Kind::Structures(fields))
+}
+
+/// A structure, or null, as the byte before it says.
+pub(crate) const fn nullable_structure(fields: &'static [Field]) -> Field {
+    field(Kind::NullableStructure(fields))
 }
 
 /// An array of strings.
@@ -121,6 +127,13 @@ impl Walk<'_> {
                     self.structure(fields)?;
                 }
                 Ok(())
+            }
+            Kind::NullableStructure(fields) => {
+                if self.reader.i8()? < 0 {
+                    Ok(())
+                } else {
+                    self.structure(fields)
+                }
             }
             Kind::Texts => {
                 for _ in 0..self.count()? {

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::wire::{Wire, batch};
 
+mod admin;
+
 /// Versions that were asked, by API key.
 struct Asker {
     advertised: BTreeMap<i16, (i16, i16)>,
@@ -53,6 +55,7 @@ async fn every_advertised_version_is_served() {
     topics_and_records(&mut asker).await;
     groups(&mut asker).await;
     administration(&mut asker).await;
+    admin::of_stored_things(&mut asker).await;
     let mut asked = asker.asked;
     asked.sort_unstable();
     assert_eq!(asked, asker.advertised.keys().copied().collect::<Vec<_>>());

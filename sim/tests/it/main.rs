@@ -8,6 +8,7 @@ mod every_api;
 mod groups;
 mod java_tools;
 mod malformed;
+mod metadata;
 mod records;
 mod rskafka_client;
 mod wire;

@@ -83,7 +83,7 @@ func cut(s *suite) {
 	const records = 80
 	settings := func(clientID string) []kgo.Opt {
 		return []kgo.Opt{
-			kgo.SeedBrokers(s.proxy), kgo.ClientID(clientID), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(512),
+			kgo.SeedBrokers(s.proxy), kgo.ClientID(clientID), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(512), kgo.MetadataMinAge(10 * time.Millisecond),
 			kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
 		}
 	}

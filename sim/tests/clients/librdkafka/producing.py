@@ -53,7 +53,7 @@ def idempotent(suite):
 
 
 def cut(suite):
-    records = 40
+    records = 60
     settings = {"bootstrap.servers": suite.proxy, "linger.ms": 0, "batch.num.messages": 1, "retry.backoff.ms": 10,
                 "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50}
     safe = f"cut-{suite.name}"

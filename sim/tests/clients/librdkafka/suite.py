@@ -4,7 +4,7 @@ import contextlib
 import struct
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 PATIENCE_SECONDS = 60
@@ -35,10 +35,10 @@ class Suite:
         """Waits until every partition has a leader that answers: Kafka creates topics before it serves them."""
         def is_settled():
             try:
-                self.end(topic, partitions)
-                return len(self.admin.list_topics(topic).topics[topic].partitions) == partitions
-            except KafkaException as error:
-                return error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART and check(False, str(error))
+                return (len(self.admin.list_topics(topic).topics[topic].partitions) == partitions
+                        and self.end(topic, partitions) >= 0)
+            except KafkaException:
+                return False
         wait(f"{partitions} partitions of {topic}", is_settled)
 
     def producer(self, **settings):

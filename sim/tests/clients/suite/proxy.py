@@ -1,6 +1,6 @@
 """A TCP proxy before a broker that cuts connections where it hurts: the broker has done what a Produce
 request asked, and the connection ends in place of the answer. Only clients whose client id begins with
-`cut` are hurt, in every fourth of their Produce requests; every cut is a line of the log that `cuts` names.
+`cut` are hurt, in every seventh of their Produce requests; every cut is a line of the log that `cuts` names.
 
 Clients are told to come back to the proxy: wherever a response names the broker's host and port, as
 Metadata and FindCoordinator do, the port is replaced by the proxy's own.
@@ -11,7 +11,8 @@ import collections
 import struct
 
 PRODUCE = 0
-CUT_EVERY = 4
+# More than clients have in flight, so that each connection gets something done.
+CUT_EVERY = 7
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 

@@ -73,7 +73,10 @@ def kafkajs():
 
 
 def tools():
-    return ["env", f"CLASSPATH={jars()}", sys.executable, "-B", str(HERE / "tools/main.py")]
+    archive = OUT / "tools.jsa"
+    if archive.exists() and archive.stat().st_mtime < JARS.stat().st_mtime:
+        archive.unlink()
+    return ["env", f"CLASSPATH={jars()}", f"TOOLS_ARCHIVE={archive}", sys.executable, "-B", str(HERE / "tools/main.py")]
 
 
 CLIENTS = {

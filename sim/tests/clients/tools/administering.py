@@ -1,8 +1,9 @@
 """Cases about topics, settings, groups and the cluster."""
 
 import json
+import re
 
-from suite import check, contains, equal
+from suite import check, contains, equal, wait
 
 
 def topics(suite):
@@ -57,15 +58,14 @@ def groups(suite):
     suite.produce(topic, [f"record {number}" for number in range(10)])
     member = ["--topic", topic, "--group", group, "--from-beginning"]
     with suite.start("console-consumer", *member) as process:
-        lines = [process.stdout.readline() for _ in range(10)]
-        equal(10, len(set(lines)), "records")
+        wait("its assignment", lambda: re.search(rf"{topic}\W0,1", described(suite, group, "--members", "--verbose")))
         contains(described(suite, group), group, topic, "console-consumer")
-        contains(described(suite, group, "--members", "--verbose"), f"{topic}:0,1")
         contains(described(suite, group, "--state"), "Stable", "range")
         check(group in suite.tool("consumer-groups", "--list", "--state", "Stable"), "listed as stable")
         contains(suite.tool("consumer-groups", "--delete", "--group", group, fails=True), "not empty")
         process.terminate()
-        process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)
+        equal(10, len(set(out.splitlines())), "records")
     contains(described(suite, group, "--state"), "Empty")
     check(group in suite.tool("consumer-groups", "--list", "--state", "empty"), "listed as empty")
     contains(suite.tool("consumer-groups", "--delete", "--group", group), "was successful")

@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 
-from suite import check, contains, equal
+from suite import check, contains, equal, wait
 
 
 def produce(suite):
@@ -121,13 +121,11 @@ def rebalance(suite):
     arguments = ["--topic", topic, "--group", suite.name, "--from-beginning", "--timeout-ms", "20000"]
     with suite.start("console-consumer", *arguments, "--max-messages", "1") as one, \
             suite.start("console-consumer", *arguments, "--max-messages", "1") as two:
-        deadline = time.monotonic() + 60
-        while True:
+
+        def shares():
             described = suite.tool("consumer-groups", "--describe", "--group", suite.name, "--members")
-            shares = [line.split()[4] for line in described.splitlines() if line.startswith(suite.name)]
-            if shares == ["2", "2"]:
-                break
-            check(time.monotonic() < deadline, f"waited in vain for two members: {described}")
+            return [line.split()[4] for line in described.splitlines() if line.startswith(suite.name)]
+        wait("two members", lambda: shares() == ["2", "2"])
         suite.perf(topic, 400, "batch.size=300")
         for process in (one, two):
             out, err = process.communicate(timeout=60)

@@ -36,6 +36,7 @@ CASES = {
 
 def main():
     broker, _proxy, _cuts, run, *cases = sys.argv[1:]
+    Suite(broker, "").archive()
     for case in cases:
         started = time.monotonic()
         try:

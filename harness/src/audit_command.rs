@@ -9,6 +9,7 @@ use crate::audit::audit;
 use crate::audit::gather::{Sources, gather};
 use crate::cli::AuditArgs;
 use crate::exit::Outcome;
+use crate::say;
 
 /// Reads the topics from offset 0, judges them, and prints what was found.
 ///
@@ -37,9 +38,9 @@ pub async fn audit_command(args: AuditArgs) -> anyhow::Result<Outcome> {
     evidence.sockets_expected = evidence.journal.as_ref().is_some_and(watched);
     let report = audit(&evidence);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).context("the report")?);
+        say::line(serde_json::to_string_pretty(&report).context("the report")?);
     } else {
-        report.table().iter().chain(&report.lines()).for_each(|line| println!("{line}"));
+        report.table().iter().chain(&report.lines()).for_each(say::line);
     }
     let verdict = if report.passed() { Verdict::Pass } else { Verdict::AuditViolation };
     Ok(Outcome::Judged(verdict))

@@ -13,6 +13,9 @@
 //! | [`service`] | the processes of the shop by name |
 //! | [`http`] | the few requests that the harness itself sends |
 //! | [`exit`] | exit codes |
+//! | [`say`] | lines for people |
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod audit;
 pub mod audit_command;
@@ -21,6 +24,7 @@ pub mod cli;
 pub mod exit;
 pub mod http;
 pub mod run;
+pub mod say;
 pub mod scenarios;
 pub mod service;
 pub mod settings;

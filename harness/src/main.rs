@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use doorbuster::cli::{Cli, Command};
 use doorbuster::exit::{BAD_CONFIGURATION, Outcome};
-use doorbuster::{audit_command, run, scenarios, up};
+use doorbuster::{audit_command, run, say, scenarios, up};
 use tracing_subscriber::EnvFilter;
 
 /// Sockets and orders come and go by the thousand: the system's allocator spent half of the status
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     match execute(cli.command) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say::aside(format_args!("error: {error:#}\n"));
             ExitCode::from(BAD_CONFIGURATION)
         }
     }

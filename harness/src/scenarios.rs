@@ -7,6 +7,7 @@ use loadgen::scenario::{self, SHIPPED, ScenarioError, ScenarioFile};
 
 use crate::cli::ScenariosCommand;
 use crate::exit::Outcome;
+use crate::say;
 use crate::settings::PhaseSettings;
 
 /// A scenario with what it says about its shops.
@@ -67,17 +68,17 @@ pub fn scenarios(command: &ScenariosCommand) -> anyhow::Result<Outcome> {
             for (name, _) in SHIPPED {
                 let loaded = load(name)?;
                 let phases: Vec<_> = loaded.file.phases.iter().map(|p| p.name.as_str()).collect();
-                println!("{name:22} {}", loaded.file.description);
+                say::line(format_args!("{name:22} {}", loaded.file.description));
                 if phases.len() > 1 {
-                    println!("{:22} phases: {}", "", phases.join(", "));
+                    say::line(format_args!("{:22} phases: {}", "", phases.join(", ")));
                 }
             }
         }
         ScenariosCommand::Check { scenario } => {
             let loaded = load(scenario)?;
-            println!("{scenario}: good, {} phase(s)", loaded.file.phases.len());
+            say::line(format_args!("{scenario}: good, {} phase(s)", loaded.file.phases.len()));
         }
-        ScenariosCommand::Show { scenario } => print!("{}", text(scenario)?),
+        ScenariosCommand::Show { scenario } => say::text(text(scenario)?),
     }
     Ok(Outcome::Done)
 }

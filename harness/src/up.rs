@@ -10,6 +10,7 @@ use crate::audit::reader;
 use crate::cli::UpArgs;
 use crate::exit::Outcome;
 use crate::run::kafka;
+use crate::say;
 use crate::settings::ShopSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
@@ -52,27 +53,27 @@ pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
         tokio::select! {
             biased;
             () = signals.next() => break,
-            Some(notice) = heard.recv() => println!("{notice}"),
+            Some(notice) = heard.recv() => say::line(notice),
         }
     }
-    println!("closing");
+    say::line("closing");
     shop.stop().await;
     Ok(Outcome::Done)
 }
 
 fn announce(shop: &Shop, logs: &LogFolder, began: Instant) {
     for (name, address) in shop.addresses() {
-        println!("{name:13} {address}");
+        say::line(format_args!("{name:13} {address}"));
     }
-    println!("{:13} {}", "logs", logs.path.display());
+    say::line(format_args!("{:13} {}", "logs", logs.path.display()));
     if let Some(order) = &shop.endpoints.order {
-        println!(
+        say::line(format_args!(
             "\nPlace an order:\n  curl -i {order}/order -H 'Content-Type: application/json' \
              -d '{{\"product_id\":\"product-1\",\"quantity\":1}}'\n"
-        );
+        ));
     }
     let took = began.elapsed().as_millis();
-    println!("ready for orders after {took} ms; Ctrl-C closes the shop");
+    say::line(format_args!("ready for orders after {took} ms; Ctrl-C closes the shop"));
 }
 
 /// Where the children's logs are; deleted in the end unless the user named it.

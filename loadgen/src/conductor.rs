@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::executor::schedule::Stripe;
 use crate::flow::Targets;
 use crate::metrics::{Aggregate, LoadState, names};
+use crate::report::Validity;
 use crate::scenario::Phase;
 use crate::shard::{Order, Report};
 use crate::threshold::{self, ThresholdVerdict};
@@ -46,17 +46,6 @@ pub enum Control {
     Stop,
     /// End at once. There will be no result.
     Kill,
-}
-
-/// Whether the measurement can be believed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Validity {
-    pub valid: bool,
-    /// The 99th percentile. `None` without an open-model scenario.
-    pub send_lag_p99: Option<Duration>,
-    pub limit: Duration,
-    /// Why not, in a sentence.
-    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -255,7 +244,8 @@ impl Performance {
 #[must_use]
 pub fn validity(load: &LoadState, limit: Duration) -> Validity {
     let Some(Aggregate::Trend(lag)) = load.select(names::SEND_LAG, &[]) else {
-        return Validity { valid: true, send_lag_p99: None, limit, reason: None };
+        // Without an open model nothing was due at any time, so nothing was late.
+        return Validity { valid: true, send_lag_p99: Duration::ZERO, limit, reason: None };
     };
     let p99 = lag.percentile(SEND_LAG_PERCENTILE);
     let valid = p99 <= limit;
@@ -267,5 +257,5 @@ pub fn validity(load: &LoadState, limit: Duration) -> Validity {
             limit.as_secs_f64() * 1e3,
         )
     });
-    Validity { valid, send_lag_p99: Some(p99), limit, reason }
+    Validity { valid, send_lag_p99: p99, limit, reason }
 }

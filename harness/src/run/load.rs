@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loadgen::conductor::{Conductor, Control, LoadResult};
+use loadgen::conductor::{Conductor, Control, LoadResult, validity};
 use loadgen::flow::Flow;
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::threshold;
@@ -149,6 +149,7 @@ impl Watching<'_> {
         screen.load = self.state.borrow_and_update().clone();
         screen.info.elapsed = self.started.elapsed();
         let elapsed = screen.info.elapsed.min(self.phase.load_duration());
+        screen.validity = validity(&screen.load, self.phase.send_lag_limit);
         screen.thresholds = threshold::evaluate_all(&self.phase.thresholds, &screen.load, elapsed);
         screen.show();
     }

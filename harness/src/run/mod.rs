@@ -25,6 +25,7 @@ use loadgen::report::{self, RunReport, Verdict};
 use crate::audit::reader;
 use crate::cli::RunArgs;
 use crate::exit::Outcome;
+use crate::say;
 use crate::scenarios::{self, Loaded};
 use crate::supervise::signals::Signals;
 use phase::{PhaseEnd, PhaseRun};
@@ -99,8 +100,8 @@ async fn run_scenario(
         phases,
     };
     report::write_all(&folder.path, &report).context("cannot write the report")?;
-    print!("{}", report::text_in(&report, std::io::stdout().is_terminal()));
-    println!("report: {}", folder.path.display());
+    say::text(report::text_in(&report, std::io::stdout().is_terminal()));
+    say::line(format_args!("report: {}", folder.path.display()));
     Ok(verdict)
 }
 

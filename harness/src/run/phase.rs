@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
-use loadgen::conductor::{self, Conductor, ConductorOptions, LoadResult};
+use loadgen::conductor::{Conductor, ConductorOptions, LoadResult};
 use loadgen::flow::{Flow, Targets};
-use loadgen::report::{PhaseReport, Recovery, Validity, Verdict};
+use loadgen::report::{PhaseReport, Recovery, Verdict};
 use loadgen::scenario::Phase;
 use loadgen::{journal, preflight};
 use serde_json::Value;
@@ -101,7 +101,7 @@ impl PhaseRun<'_> {
             duration: took,
             load: state,
             thresholds,
-            validity: measured(&validity),
+            validity,
             audit: audited.json()?,
             audit_lines: audited.lines(),
             processes: usage.overall(),
@@ -266,16 +266,6 @@ impl Audited {
         lines.extend(report.lines());
         lines.extend(chaos::per_service(&self.kills));
         lines
-    }
-}
-
-/// Without an open model nothing was due at any time, so nothing was late.
-fn measured(validity: &conductor::Validity) -> Validity {
-    Validity {
-        valid: validity.valid,
-        send_lag_p99: validity.send_lag_p99.unwrap_or_default(),
-        limit: validity.limit,
-        reason: validity.reason.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the person in front sees while a run goes on: the dashboard, or one line a second.
 
 use std::collections::VecDeque;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use loadgen::threshold::ThresholdVerdict;
 use loadgen::tui::{self, Action, Dashboard, RunInfo};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+use crate::say;
 
 /// Notices that the dashboard shows at most.
 const KEPT_NOTICES: usize = 200;
@@ -94,7 +96,7 @@ impl Screen {
     pub fn notice(&mut self, notice: String) {
         if let Face::Lines { overwrite } = self.face {
             let clear = if overwrite { "\r\x1b[K" } else { "" };
-            eprintln!("{clear}{notice}");
+            say::aside(format_args!("{clear}{notice}\n"));
         }
         self.notices.push_back(notice);
         if self.notices.len() > KEPT_NOTICES {
@@ -108,11 +110,11 @@ impl Screen {
         match &self.face {
             Face::Dashboard { updates, .. } => drop(updates.send_replace(Arc::new(dashboard))),
             Face::Lines { overwrite: true } => {
-                eprint!("\r{}\x1b[K", tui::line(&dashboard));
-                // A terminal that is gone is no reason to stop measuring.
-                let _ = std::io::stderr().flush();
+                say::aside(format_args!("\r{}\x1b[K", tui::line(&dashboard)));
             }
-            Face::Lines { overwrite: false } => eprintln!("{}", tui::line(&dashboard)),
+            Face::Lines { overwrite: false } => {
+                say::aside(format_args!("{}\n", tui::line(&dashboard)));
+            }
         }
     }
 
@@ -142,7 +144,7 @@ impl Screen {
                 // It restores the terminal itself, also when it fails.
                 let _ = drawing.await;
             }
-            Face::Lines { overwrite: true } => eprintln!(),
+            Face::Lines { overwrite: true } => say::aside("\n"),
             Face::Lines { overwrite: false } => {}
         }
     }

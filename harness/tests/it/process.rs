@@ -57,8 +57,11 @@ pub(crate) struct Running(pub(crate) Child);
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = doorbuster(arguments);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("the binary starts"))
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        // Nobody reads what it says: that must not end it.
+        drop((child.stdout.take(), child.stderr.take()));
+        Self(child)
     }
 
     /// Its children, once there are `count`.

@@ -3,25 +3,26 @@
 use super::options::VuRange;
 use super::{Executor, Phase};
 use crate::metrics::{Kind, builtin};
-use crate::threshold::Operator;
+use crate::threshold::{Aggregation, Operator};
 
 impl Phase {
     /// Multiplies arrival rates and virtual users by `factor`, and with them what thresholds demand at
-    /// least of a counter (`orders_created: rate>=998`) or a gauge (`ws_open: max>=10000`): a tenth of
-    /// the load makes a tenth of the orders. Times, shares and limits from above stay.
+    /// least of a counter (`orders_created: rate>=998`), a gauge (`ws_open: max>=10000`) or as a number
+    /// of samples (`order_ended: count>=59880`): a tenth of the load makes a tenth of the orders. Times, shares and limits from above stay.
     pub fn scale(&mut self, factor: f64) {
         for scenario in &mut self.scenarios {
             scenario.executor.scale(factor);
         }
         for threshold in &mut self.thresholds {
             let kind = builtin::find(&threshold.metric).map(|metric| metric.kind);
-            let sums = matches!(kind, Some(Kind::Counter | Kind::Gauge));
+            let sums = matches!(kind, Some(Kind::Counter | Kind::Gauge))
+                || threshold.expression.aggregation == Aggregation::Count;
             let at_least = matches!(
                 threshold.expression.operator,
                 Operator::Greater | Operator::GreaterOrEqual
             );
             if sums && at_least {
-                threshold.expression.limit *= factor;
+                threshold.expression.limit = rounded(threshold.expression.limit * factor);
             }
         }
     }
@@ -57,6 +58,11 @@ impl VuRange {
         self.pre_allocated = scaled(self.pre_allocated, factor);
         self.max = scaled(self.max, factor);
     }
+}
+
+/// Without what binary fractions add far behind the point: a limit is read by people.
+fn rounded(limit: f64) -> f64 {
+    (limit * 1e6).round() / 1e6
 }
 
 /// At least one is left.

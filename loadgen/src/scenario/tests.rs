@@ -124,7 +124,8 @@ fn scaling_changes_how_much_and_not_how_long() {
         phase.thresholds.iter().find(|t| t.metric == metric).unwrap().expression.limit
     };
     assert_eq!(limit("ws_open"), 1000.0);
-    assert!((limit("orders_created") - 99.8).abs() < 1e-9);
+    assert_eq!(limit("orders_created"), 99.8);
+    assert_eq!(limit("order_ended"), 5988.0);
     assert_eq!(limit("http_req_duration"), 200.0);
     assert_eq!(limit("checks"), 1.0);
     assert_eq!(limit("dropped_iterations"), 0.0);

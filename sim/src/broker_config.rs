@@ -96,7 +96,9 @@ impl BrokerConfig {
     }
 
     /// The places that name a value for any of these settings; those of the strongest source first.
+    /// Of what is nowhere given only the first has a default to show, as in Kafka.
     pub(crate) fn synonyms(&self, names: &[&str]) -> Vec<Synonym> {
+        let first = names.first().copied();
         let settings = names
             .iter()
             .filter_map(|name| BROKER_SETTINGS.iter().find(|setting| setting.name == *name));
@@ -110,6 +112,7 @@ impl BrokerConfig {
                 self.layers(setting).map(synonym)
             })
             .collect();
+        all.retain(|synonym| synonym.source != Source::Default || Some(synonym.name) == first);
         all.sort_by_key(|synonym| synonym.source as i8);
         all
     }
@@ -123,7 +126,9 @@ impl BrokerConfig {
         whose: Whose,
         changes: &[(String, Operation)],
     ) -> Result<Overrides, Refusal> {
-        alter(self.given(whose), changes, |name| {
+        // To Kafka, a broker's setting that does not fit is a request that does not.
+        let unsound = |(_, why): Refusal| (ErrorCode::InvalidRequest, why);
+        let altered = alter(self.given(whose), changes, |name| {
             let setting = find(name)?;
             if setting.scope != Scope::Dynamic {
                 let message = format!("Cannot update these configs dynamically: {name}");
@@ -132,7 +137,8 @@ impl BrokerConfig {
             let default = self.layers(setting).find(|(source, _)| *source != Source::DynamicBroker);
             let default = default.map(|(_, value)| value.to_owned());
             Ok(Alterable { name: setting.name, rule: setting.rule, default })
-        })
+        });
+        altered.map_err(unsound)
     }
 
     pub(crate) fn given(&self, whose: Whose) -> &Overrides {

@@ -113,7 +113,12 @@ pub(crate) fn alter(
 ) -> Result<Overrides, Refusal> {
     let mut altered = given.clone();
     for (name, operation) in changes {
-        let setting = find(name)?;
+        let setting = match find(name) {
+            Ok(setting) => setting,
+            // What does not exist is not given: there is nothing to delete.
+            Err(_) if *operation == Operation::Delete => continue,
+            Err(refusal) => return Err(refusal),
+        };
         let is_list = matches!(setting.rule, Rule::List(_));
         let present = || {
             let value = altered.get(setting.name).or(setting.default.as_ref());
@@ -228,7 +233,8 @@ mod tests {
         assert_eq!(list(&[Append(text("d"))]), Err(ErrorCode::InvalidConfig));
         assert_eq!(altered(&[("number", Append(text("1")))]), Err(ErrorCode::InvalidConfig));
         assert_eq!(altered(&[("number", Set(text("11")))]), Err(ErrorCode::InvalidConfig));
-        assert_eq!(altered(&[("other", Delete)]), Err(ErrorCode::InvalidConfig));
+        assert_eq!(altered(&[("other", Set(text("1")))]), Err(ErrorCode::InvalidConfig));
+        assert!(altered(&[("other", Delete)]).is_ok());
         assert_eq!(altered(&[("number", Delete)]), Ok(Overrides::new()));
     }
 

@@ -69,7 +69,7 @@ impl Producers {
         if header.producer_id < 0 {
             return Ok(Admission::Append);
         }
-        if header.base_sequence < 0 || header.producer_epoch < 0 {
+        if header.base_sequence < 0 {
             return Err(ErrorCode::InvalidRecord);
         }
         let Some(producer) = self.by_id.get(&header.producer_id) else {

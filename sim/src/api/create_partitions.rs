@@ -6,7 +6,7 @@ use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
-use super::{check_assignment, text as string};
+use super::{check_assignment, message};
 use crate::config::Refusal;
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -38,7 +38,7 @@ pub(crate) fn answer(
         results.push(match created {
             Ok(()) => result.with_error_message(None),
             Err((error, why)) => {
-                result.with_error_code(error.code()).with_error_message(Some(string(&why)))
+                result.with_error_code(error.code()).with_error_message(message(&why))
             }
         });
     }
@@ -51,8 +51,7 @@ fn create(
     validate_only: bool,
 ) -> Result<(), Refusal> {
     let Some(found) = core.topics.get(&topic.name) else {
-        let message = "This server does not host this topic-partition.".to_owned();
-        return Err((ErrorCode::UnknownTopicOrPartition, message));
+        return Err((ErrorCode::UnknownTopicOrPartition, String::new()));
     };
     let present = found.partitions.len();
     let wanted = usize::try_from(topic.count).unwrap_or(0);

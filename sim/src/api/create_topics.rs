@@ -9,9 +9,8 @@ use kafka_protocol::messages::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult,
 };
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
-use uuid::Uuid;
 
-use super::{check_assignment, text as string};
+use super::{MAX_CREATED, check_assignment, text as string};
 use crate::config::{Operation, Overrides, Refusal, Shown};
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -50,6 +49,10 @@ pub(crate) fn answer(
     for topic in &request.topics {
         let created = match times.remove(&topic.name) {
             None => continue,
+            Some(_) if results.len() >= MAX_CREATED => {
+                let why = format!("more than {MAX_CREATED} topics in one request");
+                Err((ErrorCode::PolicyViolation, why))
+            }
             Some(1) => create(core, call, topic, request.validate_only),
             Some(_) => Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned())),
         };
@@ -127,7 +130,7 @@ fn partitions(core: &Core, topic: &CreatableTopic) -> Result<usize, Refusal> {
 }
 
 fn result(
-    core: &Core,
+    core: &mut Core,
     topic: &CreatableTopic,
     created: Result<(usize, Overrides), Refusal>,
 ) -> CreatableTopicResult {
@@ -135,8 +138,11 @@ fn result(
     match created {
         Ok((partitions, given)) => {
             let config = TopicConfig::new(given, &core.config).shown(&core.config);
+            let id = core.topics.get(&topic.name).map(|topic| topic.id);
             result
-                .with_topic_id(core.topics.get(&topic.name).map_or(Uuid::nil(), |topic| topic.id))
+                // A topic that was only asked about is told an id all the same, as by Kafka.
+                .with_topic_id(id.unwrap_or_else(|| core.rng.uuid()))
+                .with_error_message(None)
                 .with_num_partitions(partitions as i32)
                 .with_replication_factor(1)
                 .with_configs(Some(config.into_iter().map(show).collect()))

@@ -8,7 +8,7 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use super::resource::Resource;
-use super::text as string;
+use super::{distinct, text as string};
 use crate::config::{Shown, Synonym};
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -25,14 +25,16 @@ pub(crate) fn answer(
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
     let with = (request.include_synonyms, request.include_documentation);
-    let results = request.resources.iter().map(|resource| {
+    let resources =
+        distinct(request.resources, |named| (named.resource_type, named.resource_name.clone()));
+    let results = resources.map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         match Resource::find(core, resource.resource_type, &resource.resource_name) {
             Ok(found) => {
                 let settings = found.shown(core).into_iter();
-                let settings = settings.filter(|setting| wanted(resource, setting));
+                let settings = settings.filter(|setting| wanted(&resource, setting));
                 result
                     .with_error_message(Some(string("")))
                     .with_configs(settings.map(|setting| show(setting, with)).collect())

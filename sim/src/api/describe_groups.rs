@@ -3,7 +3,7 @@
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
-use super::{GROUP_OPERATIONS, operations, text as string};
+use super::{GROUP_OPERATIONS, NO_AUTHORIZED_OPERATIONS, distinct, operations, text as string};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::error::ErrorCode;
@@ -22,7 +22,7 @@ pub(crate) fn answer(
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
     let operations = operations(request.include_authorized_operations, GROUP_OPERATIONS);
-    let groups = request.groups.into_iter().map(|id| match core.groups.get(&id) {
+    let groups = distinct(request.groups, GroupId::clone).map(|id| match core.groups.get(&id) {
         Some(group) => describe(id, group).with_authorized_operations(operations),
         None => {
             let version = call.header.version;
@@ -34,7 +34,11 @@ pub(crate) fn answer(
                 .with_group_state(string("Dead"))
                 .with_error_code(error)
                 .with_error_message(message)
-                .with_authorized_operations(operations)
+                .with_authorized_operations(if error == 0 {
+                    operations
+                } else {
+                    NO_AUTHORIZED_OPERATIONS
+                })
         }
     });
     DescribeGroupsResponse::default().with_groups(groups.collect())

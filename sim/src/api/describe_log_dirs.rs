@@ -1,11 +1,13 @@
 //! DescribeLogDirs, versions 1 to 4: how much each partition takes. There is one place for all.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
-use super::{text as string, topic_name};
+use super::{distinct, text as string, topic_name};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::topics::Topic;
@@ -25,9 +27,11 @@ pub(crate) fn answer(
     let topics: Vec<DescribeLogDirsTopic> = match request.topics {
         None => core.topics.iter().map(|topic| describe(topic, |_| true)).collect(),
         Some(wanted) => {
-            let found = wanted.iter().filter_map(|wanted| {
+            let wanted = distinct(wanted, |wanted| wanted.topic.clone());
+            let found = wanted.filter_map(|wanted| {
                 let topic = core.topics.get(&wanted.topic)?;
-                Some(describe(topic, |index| wanted.partitions.contains(&index)))
+                let partitions: BTreeSet<i32> = wanted.partitions.into_iter().collect();
+                Some(describe(topic, |index| partitions.contains(&index)))
             });
             found.collect()
         }

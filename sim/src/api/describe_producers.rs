@@ -5,7 +5,7 @@ use kafka_protocol::messages::describe_producers_response::{
 };
 use kafka_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
 
-use super::text as string;
+use super::distinct;
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::wire::shape::{Shape, fixed_array, structures, text};
@@ -21,9 +21,9 @@ pub(crate) fn answer(
     _: &Call<'_>,
     request: DescribeProducersRequest,
 ) -> DescribeProducersResponse {
-    let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partition_indexes.iter();
-        let partitions = partitions.map(|index| describe(core, &topic.name, *index)).collect();
+    let topics = distinct(request.topics, |topic| topic.name.clone()).map(|topic| {
+        let partitions = distinct(topic.partition_indexes, |index| *index);
+        let partitions = partitions.map(|index| describe(core, &topic.name, index)).collect();
         TopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     DescribeProducersResponse::default().with_topics(topics.collect())
@@ -32,9 +32,7 @@ pub(crate) fn answer(
 fn describe(core: &Core, topic: &str, index: i32) -> PartitionResponse {
     let response = PartitionResponse::default().with_partition_index(index);
     match core.topics.partition(topic, index) {
-        Err(error) => response
-            .with_error_code(error.code())
-            .with_error_message(Some(string("This server does not host this topic-partition."))),
+        Err(error) => response.with_error_code(error.code()).with_error_message(None),
         Ok(partition) => {
             let producers = partition.producers.iter().map(|(id, producer)| {
                 ProducerState::default()

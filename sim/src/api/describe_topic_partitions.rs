@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -28,6 +29,9 @@ pub(crate) fn answer(
     _: &Call<'_>,
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
+    if request.cursor.as_ref().is_some_and(|cursor| cursor.partition_index < 0) {
+        return refused(request.topics);
+    }
     let (first_name, first_partition) = match &request.cursor {
         Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0) as usize),
         None => (String::new(), 0),
@@ -53,6 +57,16 @@ pub(crate) fn answer(
         }
     }
     DescribeTopicPartitionsResponse::default().with_topics(page.topics).with_next_cursor(page.next)
+}
+
+fn refused(topics: Vec<TopicRequest>) -> DescribeTopicPartitionsResponse {
+    let topics = topics.into_iter().map(|topic| {
+        DescribeTopicPartitionsResponseTopic::default()
+            .with_error_code(ErrorCode::InvalidRequest.code())
+            .with_name(Some(topic.name))
+            .with_topic_authorized_operations(NO_AUTHORIZED_OPERATIONS)
+    });
+    DescribeTopicPartitionsResponse::default().with_topics(topics.collect())
 }
 
 struct Page {
@@ -110,5 +124,5 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(TopicName(super::text(name))))
-        .with_topic_authorized_operations(NO_AUTHORIZED_OPERATIONS)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }

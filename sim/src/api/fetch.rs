@@ -30,7 +30,8 @@ pub(crate) struct FetchRequest {
     min_bytes: usize,
     max_bytes: usize,
     read_committed: bool,
-    session_id: i32,
+    /// It goes on with a session, of which there are none.
+    in_session: bool,
     topics: Vec<FetchTopic>,
 }
 
@@ -110,9 +111,11 @@ fn parse(core: &Core, body: &Bytes, version: i16) -> Result<FetchRequest, Fatal>
     let min_bytes = usize::try_from(reader.i32()?).unwrap_or(0).min(MAX_RESPONSE_BYTES);
     let max_bytes = usize::try_from(reader.i32()?).unwrap_or(0).min(MAX_RESPONSE_BYTES);
     let read_committed = reader.i8()? == READ_COMMITTED;
-    let session_id = if version >= 7 { reader.i32()? } else { 0 };
+    let mut in_session = false;
     if version >= 7 {
         reader.skip(4)?;
+        // Epoch 0 asks for a new session, -1 for none: both are full requests.
+        in_session = reader.i32()? > 0;
     }
     let mut topics = Vec::new();
     for _ in 0..reader.count(flexible)? {
@@ -133,7 +136,7 @@ fn parse(core: &Core, body: &Bytes, version: i16) -> Result<FetchRequest, Fatal>
         reader.nullable_string(flexible)?;
     }
     reader.tags(flexible)?;
-    Ok(FetchRequest { max_wait_ms, min_bytes, max_bytes, read_committed, session_id, topics })
+    Ok(FetchRequest { max_wait_ms, min_bytes, max_bytes, read_committed, in_session, topics })
 }
 
 fn parse_partition(
@@ -175,7 +178,7 @@ struct Plan {
 impl Plan {
     fn of(core: &Core, request: &FetchRequest) -> Self {
         let mut plan = Self { stretches: Vec::new(), size_bytes: 0, failed: false };
-        if request.session_id != 0 {
+        if request.in_session {
             plan.failed = true;
             return plan;
         }
@@ -212,7 +215,7 @@ impl Plan {
         let flexible = header.version >= FLEXIBLE_FROM;
         let frame = outbox.begin(header.correlation_id, header.tagged_response_header);
         outbox.fields().put_i32(0);
-        let unknown_session = request.session_id != 0;
+        let unknown_session = request.in_session;
         if header.version >= 7 {
             let error = if unknown_session { ErrorCode::FetchSessionIdNotFound.code() } else { 0 };
             outbox.fields().put_i16(error);
@@ -246,6 +249,8 @@ fn write_partition(
 ) {
     let flexible = version >= FLEXIBLE_FROM;
     let log = core.topics.partition(topic, index).ok().map(|partition| &partition.log);
+    // A refused reader is told no offsets, as by Kafka: it asks ListOffsets where to go on.
+    let log = log.filter(|_| stretch.is_ok());
     let high_watermark = log.map_or(-1, |log| log.high_watermark());
     let fields = outbox.fields();
     fields.put_i32(index);

@@ -9,8 +9,8 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
+use super::message;
 use super::resource::Resource;
-use super::text as string;
 use crate::config::{Operation, Refusal};
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -39,7 +39,7 @@ pub(crate) fn answer(
         match alter(core, call, resource, request.validate_only) {
             Ok(()) => response.with_error_code(NONE).with_error_message(None),
             Err((error, why)) => {
-                response.with_error_code(error.code()).with_error_message(Some(string(&why)))
+                response.with_error_code(error.code()).with_error_message(message(&why))
             }
         }
     });
@@ -54,8 +54,8 @@ fn alter(
 ) -> Result<(), Refusal> {
     let mut names = BTreeSet::new();
     if !resource.configs.iter().all(|config| names.insert(&config.name)) {
-        let message = "a configuration is named twice".to_owned();
-        return Err((ErrorCode::InvalidRequest, message));
+        let why = "a configuration is named twice".to_owned();
+        return Err((ErrorCode::InvalidRequest, why));
     }
     let changes = resource.configs.iter().map(change).collect::<Result<Vec<_>, _>>()?;
     let found = Resource::find(core, resource.resource_type, &resource.resource_name)?;
@@ -66,15 +66,14 @@ fn change(config: &AlterableConfig) -> Result<(String, Operation), Refusal> {
     let name = config.name.to_string();
     let value = || {
         let value = config.value.as_ref().map(ToString::to_string);
-        let message = format!("Null value not supported for: {name}");
-        value.ok_or((ErrorCode::InvalidRequest, message))
+        value.ok_or((ErrorCode::InvalidRequest, format!("Null value not supported for: {name}")))
     };
     let operation = match config.config_operation {
         SET => Operation::Set(value()?),
         DELETE => Operation::Delete,
         APPEND => Operation::Append(value()?),
         SUBTRACT => Operation::Subtract(value()?),
-        other => return Err((ErrorCode::InvalidRequest, format!("unknown operation {other}"))),
+        _ => return Err((ErrorCode::UnknownServerError, String::new())),
     };
     Ok((name, operation))
 }

@@ -17,7 +17,9 @@ pub(crate) fn answer(
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     let response = InitProducerIdResponse::default();
-    if request.transactional_id.is_some() {
+    // A producer knows both its id and its epoch, or neither.
+    let half_known = (request.producer_id.0 < 0) != (request.producer_epoch < 0);
+    if request.transactional_id.is_some() || half_known {
         return response
             .with_error_code(ErrorCode::InvalidRequest.code())
             .with_producer_id(ProducerId(-1))

@@ -56,6 +56,12 @@ pub(crate) fn handle(
     let protocols = request.protocols.iter().map(|protocol| {
         (protocol.name.as_str().to_owned(), Bytes::copy_from_slice(&protocol.metadata))
     });
+    tracing::debug!(
+        group = &**request.group_id,
+        member = &*request.member_id,
+        reason = request.reason.as_deref().unwrap_or("none given"),
+        "a member joins"
+    );
     let profile = Profile {
         instance_id,
         client_id: call.client_id.to_owned(),

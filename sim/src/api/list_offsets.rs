@@ -1,10 +1,12 @@
 //! ListOffsets, versions 1 to 10: the ends of a log, or the offset at a timestamp.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
-use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -42,11 +44,17 @@ pub(crate) fn answer(
     call: &Call<'_>,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
+    let repeated = repeated(&request);
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter();
-        let partitions = partitions
-            .map(|partition| look_up(&core.topics, call, &topic.name, partition))
-            .collect();
+        let look_up = |partition: &ListOffsetsPartition| {
+            if repeated.contains(&(topic.name.clone(), partition.partition_index)) {
+                let response = ListOffsetsPartitionResponse::default()
+                    .with_partition_index(partition.partition_index);
+                return failure(response, ErrorCode::InvalidRequest);
+            }
+            look_up(&core.topics, call, &topic.name, partition)
+        };
+        let partitions = topic.partitions.iter().map(look_up).collect();
         ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
@@ -80,8 +88,25 @@ fn look_up(
             let epoch = if known { LEADER_EPOCH } else { -1 };
             response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
         }
-        Err(error) => response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE),
+        Err(error) => failure(response, error),
     }
+}
+
+fn failure(
+    response: ListOffsetsPartitionResponse,
+    error: ErrorCode,
+) -> ListOffsetsPartitionResponse {
+    response.with_error_code(error.code()).with_offset(NONE).with_timestamp(NONE)
+}
+
+/// Partitions that are named more than once: Kafka refuses them, and each could cost a look into
+/// compressed records.
+fn repeated(request: &ListOffsetsRequest) -> BTreeSet<(TopicName, i32)> {
+    let mut seen = BTreeSet::new();
+    let partitions = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index))
+    });
+    partitions.filter(|partition| !seen.insert(partition.clone())).collect()
 }
 
 fn is_known(timestamp: i64, version: i16) -> bool {

@@ -9,7 +9,8 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use uuid::Uuid;
 
 use super::{
-    CLUSTER_OPERATIONS, NO_AUTHORIZED_OPERATIONS, TOPIC_OPERATIONS, operations, topic_name,
+    CLUSTER_OPERATIONS, NO_AUTHORIZED_OPERATIONS, TOPIC_OPERATIONS, distinct, operations,
+    topic_name,
 };
 use crate::config::Overrides;
 use crate::core::{BROKER_ID, Core};
@@ -47,11 +48,14 @@ pub(crate) fn answer(
     let mut topics: Vec<MetadataResponseTopic> = if all {
         core.topics.iter().map(describe).collect()
     } else {
-        let wanted = request.topics.unwrap_or_default();
+        let wanted = distinct(request.topics.unwrap_or_default(), |topic| {
+            (topic.name.clone(), topic.topic_id)
+        });
         let may_create = request.allow_auto_topic_creation;
-        wanted.into_iter().map(|topic| find(core, call, topic, may_create)).collect()
+        wanted.map(|topic| find(core, call, topic, may_create)).collect()
     };
-    for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
+    // Whoever names a topic may do everything to it, whether it is there or not.
+    for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
         topic.topic_authorized_operations = may;
     }
     let broker = MetadataResponseBroker::default()

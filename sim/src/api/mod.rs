@@ -75,13 +75,28 @@ pub(crate) fn operations(asked: bool, operations: i32) -> i32 {
     if asked { operations } else { NO_AUTHORIZED_OPERATIONS }
 }
 
+/// Each thing once, in the order in which they are named first: a request that names one thing a
+/// hundred thousand times is small, and its response must not be gigabytes.
+pub(crate) fn distinct<T, K: Ord>(named: Vec<T>, key: impl Fn(&T) -> K) -> impl Iterator<Item = T> {
+    let mut seen = BTreeSet::new();
+    named.into_iter().filter(move |thing| seen.insert(key(thing)))
+}
+
 pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// Null where there is nothing to say.
+fn message(why: &str) -> Option<StrBytes> {
+    (!why.is_empty()).then(|| text(why))
 }
 
 pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
+
+/// The most topics that one request may create, or only ask about: each is answered at length.
+const MAX_CREATED: usize = 10_000;
 
 /// A manual assignment has to go on from partition `first` without a gap, in any order where it
 /// names partitions, and name this broker for each. Returns how many partitions there are then.

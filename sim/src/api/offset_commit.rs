@@ -39,14 +39,25 @@ pub(crate) fn answer(
         generation_id: request.generation_id_or_member_epoch,
     };
     let version = call.header.version;
-    let allowed = core.groups.may_commit(&request.group_id, &caller, version, call.now);
+    // A commit of nothing that there is does not even make its group.
+    let known = request.topics.iter().any(|topic| {
+        let mut indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        indexes.any(|index| core.topics.partition(&topic.name, index).is_ok())
+    });
+    let allowed = if known {
+        core.groups.may_commit(&request.group_id, &caller, version, call.now)
+    } else {
+        Err(ErrorCode::UnknownTopicOrPartition)
+    };
     // Versions 2 to 4 may bring a retention time of their own.
     let expires_wall_ms = Some(request.retention_time_ms)
         .filter(|retention_ms| *retention_ms >= 0)
         .map(|retention_ms| call.now.wall_ms.saturating_add(retention_ms));
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let committed = allowed.and_then(|()| {
+            let index = partition.partition_index;
+            let there = core.topics.partition(&topic.name, index).map(|_| ());
+            let committed = there.and(allowed).and_then(|()| {
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
@@ -77,6 +88,5 @@ fn commit(
     if committed.metadata.len() > core.groups.settings.max_metadata_bytes {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
-    core.topics.partition(&topic.name, partition.partition_index)?;
     core.commit_offset(group_id, &topic.name, partition.partition_index, committed)
 }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::offset_fetch_response::{
 use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::{text as string, topic_name};
+use super::{distinct, text as string, topic_name};
 use crate::core::Core;
 use crate::dispatch::Call;
 use crate::group::Coordinator;
@@ -43,7 +43,8 @@ pub(crate) fn answer(
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
     if call.header.version >= BATCHED_FROM {
-        let groups = request.groups.into_iter().map(|group| {
+        let groups = distinct(request.groups, |group| group.group_id.clone());
+        let groups = groups.map(|group| {
             let wanted = group.topics.map(|topics| {
                 let topics = topics.into_iter();
                 topics.map(|topic| (topic.name.to_string(), topic.partition_indexes)).collect()
@@ -80,15 +81,13 @@ fn committed<T>(
         let topics = group.into_iter().flat_map(|group| group.offsets.topics());
         topics.map(|(name, partitions)| (name.to_owned(), partitions)).collect()
     };
-    let found = |name: String, partitions: Vec<i32>| {
+    let found = |name: String, partitions: &mut dyn Iterator<Item = i32>| {
         let offset_of = |index| group.and_then(|group| group.offsets.get(&name, index));
-        let partitions = partitions.into_iter().map(|index| (index, offset_of(index))).collect();
+        let partitions = partitions.map(|index| (index, offset_of(index))).collect();
         topic(name, partitions)
     };
-    wanted
-        .unwrap_or_else(all)
-        .into_iter()
-        .map(|(name, partitions)| found(name, partitions))
+    distinct(wanted.unwrap_or_else(all), |(name, _)| name.clone())
+        .map(|(name, partitions)| found(name, &mut distinct(partitions, |index| *index)))
         .collect()
 }
 

@@ -159,8 +159,7 @@ pub(crate) static BROKER_SETTINGS: &[BrokerSetting] = &[
         "3000",
         "How long a new group waits for more members.",
     )
-    .here("0")
-    .at(ByOption),
+    .here("0"),
     set(
         "group.max.session.timeout.ms",
         INT,

@@ -120,6 +120,9 @@ impl Group {
         let mut member = Member::new(join.profile.clone(), now_ms);
         member.joining = Some(join.token);
         self.members.insert(id, member);
+        if let Some(gathering) = &mut self.gathering {
+            gathering.grown = true;
+        }
         self.rebalance(now_ms, answers);
     }
 

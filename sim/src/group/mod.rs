@@ -32,6 +32,7 @@ const GROUP_NOT_FOUND_FROM: i16 = 9;
 pub(crate) struct GroupSettings {
     session_timeout_ms: std::ops::RangeInclusive<u64>,
     max_size: usize,
+    initial_delay_ms: u64,
     offsets_retention_ms: i64,
     expiry_check_ms: u64,
     pub(crate) max_metadata_bytes: usize,
@@ -44,6 +45,7 @@ impl From<&BrokerConfig> for GroupSettings {
         Self {
             session_timeout_ms: shortest_ms..=number("group.max.session.timeout.ms"),
             max_size: number("group.max.size") as usize,
+            initial_delay_ms: number("group.initial.rebalance.delay.ms"),
             offsets_retention_ms: config.number("offsets.retention.minutes") * 60_000,
             expiry_check_ms: number("offsets.retention.check.interval.ms"),
             max_metadata_bytes: number("offset.metadata.max.bytes") as usize,
@@ -120,7 +122,9 @@ impl Coordinator {
         if self.groups.len() >= MAX_GROUPS {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
-        self.groups.insert(group_id.to_owned(), Group::default());
+        let initial_delay_ms = self.settings.initial_delay_ms;
+        let group = Group { initial_delay_ms, ..Group::default() };
+        self.groups.insert(group_id.to_owned(), group);
         self.plan_expiry(now);
         Ok(())
     }

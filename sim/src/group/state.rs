@@ -11,7 +11,9 @@
 //! | Stable              | a member joins anew, leaves or expires              | PreparingRebalance  |
 //! | Stable              | a static member comes back under a new member id    | Stable              |
 //!
-//! There is no initial delay: the first member makes a group of one at once.
+//! With `group.initial.rebalance.delay.ms` a group that was empty waits for more members before its
+//! first generation, and as long again for each time that somebody came. The default here is 0: the
+//! first member makes a group of one at once.
 
 use std::collections::BTreeMap;
 
@@ -58,9 +60,21 @@ pub(crate) struct Group {
     pub(super) pending: BTreeMap<String, u64>,
     /// While preparing: the end of joining. After: the end of asking for assignments.
     pub(super) phase_ends_ms: Option<u64>,
+    pub(super) initial_delay_ms: u64,
+    /// While a group that was empty waits for more members.
+    pub(super) gathering: Option<Gathering>,
     pub(crate) offsets: Offsets,
     /// When the last member was gone, in the milliseconds of the wall clock.
     pub(super) empty_since_wall_ms: Option<i64>,
+}
+
+/// The wait of a group that was empty.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// Somebody came since the wait began, or began again.
+    pub(super) grown: bool,
+    /// How much longer than so far it may take.
+    left_ms: u64,
 }
 
 impl Group {
@@ -83,7 +97,9 @@ impl Group {
         if self.phase_ends_ms.is_some_and(|ends_ms| ends_ms <= now_ms) {
             self.phase_ends_ms = None;
             if self.state == State::PreparingRebalance {
-                self.complete_join(now_ms, answers);
+                if !self.gather_on(now_ms) {
+                    self.complete_join(now_ms, answers);
+                }
             } else {
                 let silent = self.members.iter().filter(|(_, member)| !member.synced);
                 let silent: Vec<String> = silent.map(|(id, _)| id.clone()).collect();
@@ -142,14 +158,37 @@ impl Group {
                 member.sign_of_life(now_ms);
             }
         }
+        let timeout_ms = self.rebalance_timeout_ms();
+        let delay_ms = self.initial_delay_ms.min(timeout_ms);
+        if self.state == State::Empty && delay_ms > 0 {
+            self.gathering = Some(Gathering { grown: false, left_ms: timeout_ms - delay_ms });
+            self.phase_ends_ms = Some(now_ms + delay_ms);
+        } else {
+            self.phase_ends_ms = Some(now_ms + timeout_ms);
+        }
         self.state = State::PreparingRebalance;
-        self.phase_ends_ms = Some(now_ms + self.rebalance_timeout_ms());
         self.complete_join_if_all_are_here(now_ms, answers);
     }
 
+    /// Lets the wait for more members go on if somebody came and there is time; else it is over.
+    fn gather_on(&mut self, now_ms: u64) -> bool {
+        let Some(gathering) = &mut self.gathering else { return false };
+        let more_ms = self.initial_delay_ms.min(gathering.left_ms);
+        if !gathering.grown || more_ms == 0 || self.members.is_empty() {
+            self.gathering = None;
+            return false;
+        }
+        gathering.grown = false;
+        gathering.left_ms -= more_ms;
+        self.phase_ends_ms = Some(now_ms + more_ms);
+        true
+    }
+
     pub(super) fn complete_join_if_all_are_here(&mut self, now_ms: u64, answers: &mut Answers) {
-        let all_are_here =
-            self.pending.is_empty() && self.members.values().all(|member| member.joining.is_some());
+        let nobody_left = self.members.is_empty();
+        let all_are_here = (self.gathering.is_none() || nobody_left)
+            && self.pending.is_empty()
+            && self.members.values().all(|member| member.joining.is_some());
         if self.state == State::PreparingRebalance && all_are_here {
             self.complete_join(now_ms, answers);
         }
@@ -158,6 +197,7 @@ impl Group {
     /// Starts the next generation with the members that have joined and the static ones that
     /// have not, who keep their place until their session ends.
     fn complete_join(&mut self, now_ms: u64, answers: &mut Answers) {
+        self.gathering = None;
         self.members
             .retain(|_, member| member.joining.is_some() || member.profile.instance_id.is_some());
         if self.members.is_empty() {

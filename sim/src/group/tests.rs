@@ -6,13 +6,14 @@ use bytes::Bytes;
 
 use super::answer::{Generation, GroupAnswer, Joined, Synced};
 use super::member::Profile;
-use super::offsets::CommittedOffset;
 use super::{Caller, Coordinator, Join, Sync};
 use crate::Token;
 use crate::broker_config::BrokerConfig;
 use crate::clock::Now;
 use crate::error::ErrorCode;
 use crate::group::state::State;
+
+mod expiry;
 
 const GROUP: &str = "workers";
 const SESSION_MS: u64 = 1_000;
@@ -333,97 +334,6 @@ fn a_pending_member_that_never_joins_holds_nobody_up_for_longer_than_its_session
     assert_eq!(story.joined(second).1.unwrap().members.len(), 1);
 }
 
-fn committed(at_wall_ms: i64, expires_wall_ms: Option<i64>) -> CommittedOffset {
-    let committed_wall_ms = at_wall_ms;
-    CommittedOffset {
-        offset: 1,
-        leader_epoch: 0,
-        metadata: String::new(),
-        committed_wall_ms,
-        expires_wall_ms,
-    }
-}
-
-impl Story {
-    fn commit(&mut self, group: &str, topic: &str, committed: CommittedOffset) {
-        let simple = Caller { member_id: "", instance_id: None, generation_id: -1 };
-        let now = self.now();
-        let allowed = self.coordinator.may_commit(group, &simple, 8, now);
-        assert!(allowed.is_ok() || self.coordinator.get(group).is_some());
-        self.coordinator.commit(group, topic, 0, committed).unwrap();
-    }
-
-    fn expired_at(&self, wall_ms: i64) -> Vec<String> {
-        let now = Now { monotonic_ms: 0, wall_ms };
-        let expired = self.coordinator.expired_offsets(now).into_iter();
-        expired.map(|(group, topic, _)| format!("{group}/{topic}")).collect()
-    }
-}
-
-const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-
-#[test]
-fn a_simple_consumers_offsets_expire_a_week_after_the_commit_or_when_it_said() {
-    let mut story = Story::new();
-    story.commit("tool", "old", committed(1_000, None));
-    story.commit("tool", "new", committed(9_000, None));
-    story.commit("tool", "brief", committed(1_000, Some(5_000)));
-    assert_eq!(story.expired_at(4_999), Vec::<String>::new());
-    assert_eq!(story.expired_at(5_000), ["tool/brief"]);
-    assert_eq!(story.expired_at(WEEK_MS + 1_000), ["tool/brief", "tool/old"]);
-}
-
-#[test]
-fn a_groups_offsets_live_as_long_as_it_has_members_and_a_week_longer() {
-    let mut story = Story::new();
-    let id = story.stable_group_of(&["a"]).remove(0);
-    story.commit(GROUP, "orders", committed(0, None));
-    assert_eq!(story.expired_at(9 * WEEK_MS), Vec::<String>::new());
-    story.wall_ms = 2 * WEEK_MS;
-    assert_eq!(story.leave(&id, None), Ok(()));
-    assert_eq!(story.expired_at(3 * WEEK_MS - 1), Vec::<String>::new());
-    assert_eq!(story.expired_at(3 * WEEK_MS), ["workers/orders"]);
-    story.coordinator.delete_offset(GROUP, "orders", 0);
-    assert_eq!(story.coordinator.unused_groups(), [GROUP]);
-}
-
-#[test]
-fn consumers_keep_the_offsets_of_what_they_read() {
-    let mut story = Story::new();
-    story.metadata = Bytes::from_static(b"\0\x01\0\0\0\x01\0\x06orders");
-    story.stable_group_of(&["a"]);
-    story.commit(GROUP, "orders", committed(0, None));
-    story.commit(GROUP, "left", committed(0, None));
-    assert_eq!(story.expired_at(WEEK_MS), ["workers/left"]);
-    assert!(story.coordinator.get(GROUP).unwrap().is_subscribed_to("orders"));
-}
-
-#[test]
-fn expiry_is_planned_only_while_there_are_groups() {
-    let mut story = Story::new();
-    assert_eq!(story.coordinator.expiry_due_ms(), None);
-    story.commit("tool", "orders", committed(0, None));
-    assert_eq!(story.coordinator.expiry_due_ms(), Some(600_000));
-    story.coordinator.delete("tool").unwrap();
-    story.coordinator.expiry_done(story.now());
-    assert_eq!(story.coordinator.expiry_due_ms(), None);
-}
-
-#[test]
-fn only_a_group_without_members_is_deleted() {
-    let mut story = Story::new();
-    assert_eq!(story.coordinator.delete(GROUP), Err(ErrorCode::GroupIdNotFound));
-    let id = story.stable_group_of(&["a"]).remove(0);
-    assert_eq!(story.coordinator.delete(GROUP), Err(ErrorCode::NonEmptyGroup));
-    story.leave(&id, None).unwrap();
-    assert_eq!(story.coordinator.delete(GROUP), Ok(()));
-    // A member that was only promised a place goes with its group, and nothing is left to be due.
-    let token = story.join_as("", None, 4);
-    assert_eq!(story.joined(token).1, Err(ErrorCode::MemberIdRequired));
-    assert_eq!(story.coordinator.delete(GROUP), Ok(()));
-    assert_eq!(story.coordinator.next_deadline_ms(), None);
-}
-
 #[test]
 fn a_full_group_takes_nobody_more_and_sessions_keep_to_their_bounds() {
     let mut config = BrokerConfig::default();
@@ -450,4 +360,42 @@ fn a_group_without_a_name_takes_no_members() {
     story.coordinator.sync("", Token(900), &nobody, Sync::default(), now);
     story.gather();
     assert_eq!(story.synced(Token(900)), Err(ErrorCode::InvalidGroupId));
+}
+
+#[test]
+fn a_new_group_may_gather_members_before_its_first_generation() {
+    let mut config = BrokerConfig::default();
+    config.start_with("group.initial.rebalance.delay.ms", "3000").unwrap();
+    let mut story = Story { coordinator: Coordinator::new(&config), ..Story::new() };
+    let first = story.join_as("", Some("a"), 5);
+    story.pass(2_999);
+    let second = story.join_as("", Some("b"), 5);
+    story.pass(1);
+    assert_eq!(story.state(), State::PreparingRebalance, "somebody came: it waits on");
+    // The rebalance timeout of five seconds bounds the wait.
+    let third = story.join_as("", Some("c"), 5);
+    story.pass(1_999);
+    assert!(story.answers.is_empty());
+    story.pass(1);
+    let members = [first, second, third].map(|token| story.joined(token).1.unwrap().members.len());
+    assert_eq!(members, [3, 0, 0]);
+    assert_eq!(story.coordinator.get(GROUP).unwrap().generation_id, 1);
+    // From then on nobody waits longer than for the others.
+    let last = story.join_as("", Some("d"), 5);
+    assert_eq!(story.state(), State::PreparingRebalance);
+    assert!(!story.answers.contains_key(&last));
+}
+
+#[test]
+fn a_gathering_that_everybody_leaves_ends_empty() {
+    let mut config = BrokerConfig::default();
+    config.start_with("group.initial.rebalance.delay.ms", "3000").unwrap();
+    let mut story = Story { coordinator: Coordinator::new(&config), ..Story::new() };
+    let only = story.join_as("", Some("a"), 5);
+    assert_eq!(story.leave("", Some("a")), Ok(()));
+    assert_eq!(story.joined(only).1, Err(ErrorCode::UnknownMemberId));
+    assert_eq!(story.state(), State::Empty);
+    let alone = story.join_as("", Some("a"), 5);
+    story.pass(3_000);
+    assert_eq!(story.joined(alone).1.unwrap().members.len(), 1);
 }

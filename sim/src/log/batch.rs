@@ -40,6 +40,9 @@ impl BatchHeader {
     /// The code that Produce answers with.
     pub(crate) fn check(batch: &Bytes) -> Result<Self, ErrorCode> {
         let corrupt = ErrorCode::CorruptMessage;
+        if batch.is_empty() {
+            return Err(ErrorCode::InvalidRecord);
+        }
         if batch.len() < HEADER_BYTES {
             return Err(corrupt);
         }

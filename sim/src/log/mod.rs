@@ -18,6 +18,9 @@ use crate::wire::Outbox;
 /// Nothing here fails over, so every partition stays in its first leader epoch.
 pub(crate) const LEADER_EPOCH: i32 = 0;
 
+/// Batches that one lookup of a timestamp looks into.
+const MAX_BATCHES_LOOKED_INTO: usize = 4;
+
 /// What retention may keep. `None` keeps everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Retention {
@@ -162,16 +165,30 @@ impl Log {
 
     /// First offset whose timestamp is at least `timestamp`, with that timestamp.
     pub(crate) fn offset_at(&self, timestamp: i64) -> Option<(i64, i64)> {
-        let mut late_enough =
-            self.batches.iter().filter(|stored| stored.max_timestamp >= timestamp);
-        late_enough.find_map(|stored| self.first_record(stored, |time| time >= timestamp))
+        let late_enough = self.batches.iter().filter(|stored| stored.max_timestamp >= timestamp);
+        self.first_of(late_enough, |time| time >= timestamp)
     }
 
     /// The first record with the largest timestamp of the log.
     pub(crate) fn offset_of_max_timestamp(&self) -> Option<(i64, i64)> {
         let largest = self.batches.iter().map(|stored| stored.max_timestamp).max()?;
-        let mut latest = self.batches.iter().filter(|stored| stored.max_timestamp == largest);
-        latest.find_map(|stored| self.first_record(stored, |time| time == largest))
+        let latest = self.batches.iter().filter(|stored| stored.max_timestamp == largest);
+        self.first_of(latest, |time| time == largest)
+    }
+
+    /// The first record that qualifies in batches whose headers say that they have one. Few are
+    /// looked into, since only a lying header or a deleted record leads to the next.
+    fn first_of<'a>(
+        &self,
+        mut batches: impl Iterator<Item = &'a StoredBatch>,
+        qualifies: impl Fn(i64) -> bool,
+    ) -> Option<(i64, i64)> {
+        let looked_into = batches.by_ref().take(MAX_BATCHES_LOOKED_INTO);
+        let mut found = looked_into.filter_map(|stored| self.first_record(stored, &qualifies));
+        if let Some(found) = found.next() {
+            return Some(found);
+        }
+        batches.next().map(|stored| self.first_offset(stored))
     }
 
     /// The first record of a batch that qualifies and is not deleted. Where records cannot be read,
@@ -191,10 +208,14 @@ impl Log {
             ControlFlow::Break(())
         });
         if read.is_err() {
-            let first = stored.base_offset.max(self.log_start_offset);
-            return Some((first, BatchHeader::read(&stored.bytes).base_timestamp));
+            return Some(self.first_offset(stored));
         }
         found
+    }
+
+    fn first_offset(&self, stored: &StoredBatch) -> (i64, i64) {
+        let first = stored.base_offset.max(self.log_start_offset);
+        (first, BatchHeader::read(&stored.bytes).base_timestamp)
     }
 }
 
@@ -278,6 +299,22 @@ mod tests {
         assert_eq!(log.offset_at(41), None);
         assert_eq!(log.offset_of_max_timestamp(), Some((4, 40)));
         assert_eq!(Log::default().offset_of_max_timestamp(), None);
+    }
+
+    #[test]
+    fn headers_that_lie_lead_a_lookup_no_further_than_a_few_batches() {
+        let lying = |timestamp: i64| {
+            let mut bytes = batch(&[timestamp], 9).to_vec();
+            bytes[35..43].copy_from_slice(&1_000i64.to_be_bytes());
+            let checksum = crc32c::crc32c(&bytes[21..]);
+            bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+            Bytes::from(bytes)
+        };
+        let mut batches: Vec<Bytes> = (0..3).map(lying).collect();
+        batches.push(batch(&[500], 9));
+        assert_eq!(log_of(&batches).offset_at(500), Some((3, 500)));
+        let batches: Vec<Bytes> = (0..9).map(lying).collect();
+        assert_eq!(log_of(&batches).offset_at(500), Some((4, 4)), "a batch's first is the answer");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "a poll over real sockets ends at a real deadline")]
 
+mod admin;
+mod against_kafka;
 mod every_api;
 mod groups;
 mod java_tools;

@@ -77,7 +77,7 @@ async fn damaged_batches_are_refused_and_the_connection_lives() {
     assert_eq!(produce(&mut wire, Bytes::from(damaged)).await.error_code, 2);
     let two = [&sound[..], &sound].concat();
     assert_eq!(produce(&mut wire, Bytes::from(two)).await.error_code, 87);
-    assert_eq!(produce(&mut wire, Bytes::new()).await.error_code, 2);
+    assert_eq!(produce(&mut wire, Bytes::new()).await.error_code, 87);
     let large = batch(&[&"x".repeat(1_100_000)], -1, -1);
     assert_eq!(produce(&mut wire, large).await.error_code, 10);
     assert_eq!(produce(&mut wire, sound).await.base_offset, 0);
@@ -188,10 +188,12 @@ async fn retention_by_bytes_moves_the_start() {
     }
     wire.send(FETCH, &fetch(0, 1, 60_000)).await;
     let answer = fetched(&mut wire).await;
-    assert_eq!((answer.error_code, answer.log_start_offset), (OUT_OF_RANGE, 7));
+    assert_eq!(answer.error_code, OUT_OF_RANGE);
     assert_eq!(answer.records, Some(Bytes::new()));
     wire.send(FETCH, &fetch(7, 1, 60_000)).await;
-    assert_eq!(fetched(&mut wire).await.records.unwrap().len() as u64, 3 * one);
+    let answer = fetched(&mut wire).await;
+    assert_eq!(answer.log_start_offset, 7);
+    assert_eq!(answer.records.unwrap().len() as u64, 3 * one);
 }
 
 #[tokio::test]

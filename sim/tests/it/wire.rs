@@ -22,6 +22,14 @@ impl Wire {
         Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
+    }
+
+    pub(crate) async fn reconnect(&mut self) {
+        *self = Self::connect(self.address()).await;
+    }
+
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) {
         self.correlation_id += 1;
         let frame = frame_of(version, self.correlation_id, request);
@@ -39,6 +47,13 @@ impl Wire {
         let response = R::Response::decode(&mut frame, version).unwrap();
         assert!(!frame.has_remaining(), "the response has {} bytes too many", frame.len());
         response
+    }
+
+    /// The next response, or `None` when the broker has closed the connection.
+    pub(crate) async fn try_receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
+        let mut frame = self.receive_frame().await?;
+        ResponseHeader::decode(&mut frame, R::Response::header_version(version)).unwrap();
+        Some(R::Response::decode(&mut frame, version).unwrap())
     }
 
     /// The next frame, or `None` when the broker has closed the connection.

@@ -8,7 +8,6 @@ mod admin;
 mod against_kafka;
 mod every_api;
 mod groups;
-mod java_tools;
 mod malformed;
 mod metadata;
 mod records;

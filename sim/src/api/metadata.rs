@@ -79,7 +79,9 @@ fn find(
     wanted: MetadataRequestTopic,
     may_create: bool,
 ) -> MetadataResponseTopic {
-    let Some(name) = wanted.name else {
+    // An id counts for more than a name: Java's client sends an empty name with the ids it asks for.
+    let name = wanted.name.filter(|_| wanted.topic_id.is_nil());
+    let Some(name) = name else {
         if call.header.version < BY_ID_FROM {
             let name = Some(TopicName::default());
             return failure(name, wanted.topic_id, ErrorCode::InvalidRequest);

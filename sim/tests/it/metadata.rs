@@ -4,7 +4,7 @@ use kafka_protocol::messages as m;
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::protocol::StrBytes;
-use sim::{Broker, Options};
+use sim::Broker;
 use uuid::Uuid;
 
 use crate::wire::Wire;
@@ -20,7 +20,7 @@ async fn ask(wire: &mut Wire, wanted: MetadataRequestTopic) -> (i16, Uuid, Optio
 
 #[tokio::test]
 async fn a_topic_is_found_by_its_id_whatever_name_comes_with_it() {
-    let broker = Broker::start(Options::default()).unwrap();
+    let broker = Broker::start().unwrap();
     let mut wire = Wire::connect(broker.address()).await;
     let name = |name: &'static str| Some(TopicName(StrBytes::from_static_str(name)));
     let wanted = MetadataRequestTopic::default().with_name(name("orders"));

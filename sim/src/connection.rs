@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::budget::Share;
 use crate::core::Progress;
-use crate::frame::FrameBuffer;
+use crate::frame::{FrameBuffer, Room};
 use crate::hub::Session;
 use crate::pulse::Pulse;
 use crate::wire::{Fatal, Outbox};
@@ -85,11 +85,10 @@ impl Connection {
     pub(crate) fn new(
         stream: TcpStream,
         session: Session,
-        max_frame_bytes: usize,
+        frames: FrameBuffer,
         share: Share,
         pulse: Arc<Pulse>,
     ) -> Self {
-        let frames = FrameBuffer::new(max_frame_bytes);
         let outbox = Outbox::default();
         let turn = Turn::default();
         Self { stream, session, frames, outbox, share, pulse, arriving: false, turn }
@@ -240,7 +239,13 @@ async fn read(stream: &TcpStream, frames: &mut FrameBuffer) -> io::Result<usize>
     frames.rest();
     loop {
         stream.readable().await?;
-        match stream.try_read_buf(frames.room()) {
+        let read = match frames.room() {
+            Room::Pages(pages) => {
+                stream.try_read(pages.room()).inspect(|read| pages.advance(*read))
+            }
+            Room::Buffer(buffer) => stream.try_read_buf(buffer),
+        };
+        match read {
             Err(error) if error.kind() == ErrorKind::WouldBlock => frames.rest(),
             read => return read,
         }

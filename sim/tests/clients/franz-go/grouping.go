@@ -103,31 +103,53 @@ func await(s *suite, what string, done func() bool) {
 	}
 }
 
+// session is what a member of the group gets that ends after count records.
+func (s *suite) session(topic string, count int, commits bool) map[position]bool {
+	client := s.client(kgo.ConsumerGroup(s.name), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	var records []*kgo.Record
+	for len(records) < count {
+		fetches := client.PollRecords(s.ctx, count-len(records))
+		for _, failure := range fetches.Errors() {
+			must(failure.Err)
+		}
+		records = append(records, fetches.Records()...)
+	}
+	if commits {
+		must(client.CommitRecords(s.ctx, records...))
+	}
+	seen := map[position]bool{}
+	for _, record := range records {
+		seen[position{record.Partition, record.Offset}] = true
+	}
+	return seen
+}
+
+func restartBefore(s *suite) {
+	topic := s.topic(3, "retention.ms", "86400000")
+	s.send(topic, 3, 300)
+	s.session(topic, 100, true)
+	s.topics = nil // left to the case after the restart
+}
+
+func restartAfter(s *suite) {
+	topic := s.name + "-0"
+	s.topics = append(s.topics, topic)
+	checkNumbered(s.readAll(topic), 3, 300)
+	equal(200, len(s.session(topic, 200, true)), "the rest of the group's records")
+	setting := shown(got(s.admin.DescribeTopicConfigs(s.ctx, topic)))["retention.ms"]
+	equal("86400000", setting.MaybeValue(), "retention.ms")
+	s.send(topic, 3, 30)
+	equal(330, len(s.readAll(topic)), "records")
+}
+
 func resume(s *suite) {
 	topic := s.topic(3)
 	s.send(topic, 3, 300)
-	session := func(count int, commits bool) map[position]bool {
-		client := s.client(kgo.ConsumerGroup(s.name), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-		defer client.Close()
-		var records []*kgo.Record
-		for len(records) < count {
-			fetches := client.PollRecords(s.ctx, count-len(records))
-			for _, failure := range fetches.Errors() {
-				must(failure.Err)
-			}
-			records = append(records, fetches.Records()...)
-		}
-		if commits {
-			must(client.CommitRecords(s.ctx, records...))
-		}
-		seen := map[position]bool{}
-		for _, record := range records {
-			seen[position{record.Partition, record.Offset}] = true
-		}
-		return seen
-	}
-	first, second, third := session(100, true), session(200, false), session(200, true)
+	first := s.session(topic, 100, true)
+	second := s.session(topic, 200, false)
+	third := s.session(topic, 200, true)
 	equal(second, third, "what was not committed is read again")
 	for at := range second {
 		check(!first[at], "what was committed is not")

@@ -22,6 +22,8 @@ var cases = map[string]func(*suite){
 	"many-partitions":  manyPartitions,
 	"resume":           resume,
 	"rebalance":        rebalance,
+	"restart-before":   restartBefore,
+	"restart-after":    restartAfter,
 	"static-member":    staticMember,
 	"topics":           topics,
 	"partitions":       partitions,

@@ -87,6 +87,10 @@ final class Administering {
         return Suite.result(suite.admin.describeConfigs(List.of(resource), options).all()).get(resource);
     }
 
+    static String topicSetting(Suite suite, String topic, String name) throws Exception {
+        return config(suite, new ConfigResource(ConfigResource.Type.TOPIC, topic)).get(name).value();
+    }
+
     private static void alter(Suite suite, ConfigResource resource, boolean validate, AlterConfigOp... changes)
             throws Exception {
         Map<ConfigResource, Collection<AlterConfigOp>> all = Map.of(resource, List.of(changes));

@@ -86,8 +86,39 @@ final class Grouping {
         Suite.check(first.stream().noneMatch(rests.get(0)::contains), "what was committed is not");
         first.addAll(rests.get(0));
         Suite.equal(300, first.size(), "together all");
-        Suite.equal(300L, Suite.result(suite.admin.listConsumerGroupOffsets(suite.name).partitionsToOffsetAndMetadata())
-            .values().stream().mapToLong(committed -> committed.offset()).sum(), "committed");
+        Suite.equal(300L, committed(suite), "committed");
+    }
+
+    private static long committed(Suite suite) throws Exception {
+        return Suite.result(suite.admin.listConsumerGroupOffsets(suite.name).partitionsToOffsetAndMetadata())
+            .values().stream().mapToLong(committed -> committed.offset()).sum();
+    }
+
+    static void restartBefore(Suite suite) throws Exception {
+        String topic = suite.topic(3, Map.of("retention.ms", "86400000"));
+        Producing.sendNumbered(suite, topic, 3, 300, Map.of());
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                suite.consumer(Map.of("group.id", suite.name, "max.poll.records", "50"))) {
+            consumer.subscribe(List.of(topic));
+            int count = Suite.read(consumer, 100).size();
+            consumer.commitSync();
+            Suite.equal((long) count, committed(suite), "committed");
+        }
+        suite.leaveTopics();
+    }
+
+    static void restartAfter(Suite suite) throws Exception {
+        String topic = suite.foundTopic();
+        Producing.checkNumbered(suite.readAll(topic, 3), 3, 300);
+        long committed = committed(suite);
+        Suite.check(committed >= 100 && committed < 300, "committed: " + committed);
+        try (KafkaConsumer<byte[], byte[]> consumer = suite.consumer(Map.of("group.id", suite.name))) {
+            consumer.subscribe(List.of(topic));
+            Suite.equal((int) (300 - committed), Suite.read(consumer, (int) (300 - committed)).size(), "the rest");
+        }
+        Suite.equal("86400000", Administering.topicSetting(suite, topic, "retention.ms"), "retention.ms");
+        Producing.sendNumbered(suite, topic, 3, 30, Map.of());
+        Suite.equal(330, suite.readAll(topic, 3).size(), "records");
     }
 
     static void rebalance(Suite suite) throws Exception {

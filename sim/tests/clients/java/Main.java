@@ -24,6 +24,8 @@ public final class Main {
         CASES.put("many-partitions", Reading::manyPartitions);
         CASES.put("resume", Grouping::resume);
         CASES.put("rebalance", Grouping::rebalance);
+        CASES.put("restart-before", Grouping::restartBefore);
+        CASES.put("restart-after", Grouping::restartAfter);
         CASES.put("static-member", Grouping::staticMember);
         CASES.put("topics", Administering::topics);
         CASES.put("partitions", Administering::partitions);

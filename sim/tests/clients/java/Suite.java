@@ -37,7 +37,8 @@ final class Suite implements AutoCloseable {
         broker = arguments[0];
         proxy = arguments[1];
         cuts = Path.of(arguments[2]);
-        name = "java-" + test + "-" + arguments[3];
+        // What the case before the restart leaves, the one after it finds.
+        name = "java-" + test.replaceFirst("-(before|after)", "") + "-" + arguments[3];
         admin = Admin.create(properties(Map.of()));
     }
 
@@ -69,6 +70,17 @@ final class Suite implements AutoCloseable {
                 return false;
             }
         });
+    }
+
+    /** Leaves the topics of this case to the one after the restart. */
+    void leaveTopics() {
+        topics.clear();
+    }
+
+    /** The topic that the case before the restart has left. */
+    String foundTopic() {
+        topics.add(name + "-0");
+        return topics.get(0);
     }
 
     String topic(int partitions) throws Exception {

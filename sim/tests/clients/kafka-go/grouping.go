@@ -21,22 +21,45 @@ func (s *suite) groupReader(topic, group string) *kafka.Reader {
 	})
 }
 
+// session is what a member of the group gets that ends after count messages.
+func (s *suite) session(topic string, count int, commits bool) map[position]bool {
+	reader := s.groupReader(topic, s.name)
+	seen := map[position]bool{}
+	messages := s.read(reader, count)
+	for _, message := range messages {
+		seen[position{message.Partition, message.Offset}] = true
+	}
+	if commits {
+		must(reader.CommitMessages(s.ctx, messages...))
+	}
+	must(reader.Close())
+	return seen
+}
+
+func restartBefore(s *suite) {
+	topic := s.topic(3, "retention.ms", "86400000")
+	s.send(s.writer(topic), 300)
+	s.session(topic, 100, true)
+	s.topics = nil // left to the case after the restart
+}
+
+func restartAfter(s *suite) {
+	topic := s.name + "-0"
+	s.topics = append(s.topics, topic)
+	checkNumbered(s.readAll(topic, 3), 3, 300)
+	equal(200, len(s.session(topic, 200, true)), "the rest of the group's messages")
+	setting := s.config(kafka.ResourceTypeTopic, topic)["retention.ms"]
+	equal("86400000", setting.ConfigValue, "retention.ms")
+	s.send(s.writer(topic), 30)
+	equal(330, len(s.readAll(topic, 3)), "messages")
+}
+
 func resume(s *suite) {
 	topic := s.topic(3)
 	s.send(s.writer(topic), 300)
-	session := func(count int, commits bool) map[position]bool {
-		reader := s.groupReader(topic, s.name)
-		seen := map[position]bool{}
-		for _, message := range s.read(reader, count) {
-			seen[position{message.Partition, message.Offset}] = true
-			if commits {
-				must(reader.CommitMessages(s.ctx, message))
-			}
-		}
-		must(reader.Close())
-		return seen
-	}
-	first, second, third := session(100, true), session(200, false), session(200, true)
+	first := s.session(topic, 100, true)
+	second := s.session(topic, 200, false)
+	third := s.session(topic, 200, true)
 	equal(second, third, "what was not committed is read again")
 	for at := range second {
 		check(!first[at], "what was committed is not")

@@ -43,6 +43,11 @@ func produce(s *suite) {
 			check(wanted.Key == got.Key && bytes.Equal(wanted.Value, got.Value), "header "+wanted.Key)
 		}
 	}
+	small := s.topic(3)
+	writer = s.writer(small)
+	writer.BatchSize = 5
+	s.send(writer, 5_000)
+	checkNumbered(s.readAll(small, 3), 3, 5_000)
 }
 
 func codecs(s *suite) {
@@ -72,15 +77,6 @@ func acks(s *suite) {
 		checkNumbered(s.read(reader, 50), 1, 50)
 		must(reader.Close())
 	}
-}
-
-// inOrder has no idempotence to try, but the small batches in order.
-func inOrder(s *suite) {
-	topic := s.topic(3)
-	writer := s.writer(topic)
-	writer.BatchSize = 5
-	s.send(writer, 5_000)
-	checkNumbered(s.readAll(topic, 3), 3, 5_000)
 }
 
 func tooLarge(s *suite) {

@@ -2,7 +2,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { until } = require('./suite.js');
+const { ConfigResourceTypes } = require('kafkajs');
+const { checkNumbered, until } = require('./suite.js');
 
 const positions = (messages) => messages.map(({ partition, offset }) => `${partition}/${offset}`);
 
@@ -15,6 +16,26 @@ async function resume(suite) {
   const third = positions(await suite.read(topic, 200, { groupId, commits: true }));
   assert.deepEqual([...second].sort(), [...third].sort(), 'what was not committed is read again');
   assert.equal(new Set([...first, ...second]).size, 300, 'what was committed is not; together all');
+}
+
+async function restartBefore(suite) {
+  const topic = await suite.topic(3, { 'retention.ms': '86400000' });
+  await suite.send(topic, 3, 300);
+  await suite.read(topic, 100, { groupId: suite.name, commits: true });
+  suite.topics.length = 0; // left to the case after the restart
+}
+
+async function restartAfter(suite) {
+  const topic = `${suite.name}-0`;
+  suite.topics.push(topic);
+  checkNumbered(await suite.readAll(topic), 3, 300);
+  assert.equal((await suite.read(topic, 200, { groupId: suite.name, commits: true })).length, 200);
+  const { resources: [{ configEntries }] } = await suite.admin.describeConfigs({
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }],
+  });
+  assert.equal(configEntries[0].configValue, '86400000', 'retention.ms');
+  await suite.send(topic, 3, 30);
+  assert.equal((await suite.readAll(topic)).length, 330, 'records');
 }
 
 /** A member, and what has happened to it. */
@@ -61,4 +82,4 @@ async function rebalance(suite) {
   await first.stop();
 }
 
-module.exports = { resume, rebalance, Member };
+module.exports = { resume, rebalance, 'restart-before': restartBefore, 'restart-after': restartAfter, Member };

@@ -1,8 +1,9 @@
 """Cases about consumer groups."""
 
 from confluent_kafka import Consumer, KafkaError
+from confluent_kafka.admin import ConfigResource, ResourceType
 
-from suite import check, equal, poll, read, refused, wait
+from suite import check, check_numbered, equal, poll, read, refused, result, wait
 
 
 class Member:
@@ -38,25 +39,48 @@ def positions(messages):
     return {(message.partition(), message.offset()) for message in messages}
 
 
+def session(suite, topic, count, commits):
+    """What a member of the group gets that ends after `count` messages."""
+    with suite.consumer(group_id=suite.name) as consumer:
+        consumer.subscribe([topic])
+        messages = []
+
+        def one_by_one():
+            message = consumer.poll(0.1)
+            if message and not message.error():
+                messages.append(message)
+            return len(messages) == count
+
+        wait(f"{count} messages", one_by_one)
+        if commits:
+            consumer.commit(asynchronous=False)
+        return positions(messages)
+
+
+def restart_before(suite):
+    topic = suite.topic(3, {"retention.ms": "86400000"})
+    suite.send(topic, 3, 300, enable_idempotence=True)
+    session(suite, topic, 100, commits=True)
+    suite.topics.clear()  # left to the case after the restart
+
+
+def restart_after(suite):
+    topic = f"{suite.name}-0"
+    suite.topics.append(topic)
+    check_numbered(suite.read_all(topic, 3), 3, 300)
+    equal(200, len(session(suite, topic, 200, commits=True)), "the rest of the group's messages")
+    settings = result(suite.admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]))
+    equal("86400000", settings["retention.ms"].value, "retention.ms")
+    suite.send(topic, 3, 30, enable_idempotence=True)
+    equal(330, len(suite.read_all(topic, 3)), "messages")
+
+
 def resume(suite):
     topic = suite.topic(3)
     suite.send(topic, 3, 300)
-
-    def session(count, commits):
-        with suite.consumer(group_id=suite.name) as consumer:
-            consumer.subscribe([topic])
-            messages = []
-            while len(messages) < count:
-                message = consumer.poll(1)
-                if message and not message.error():
-                    messages.append(message)
-            if commits:
-                consumer.commit(asynchronous=False)
-            return positions(messages)
-
-    first = session(100, commits=True)
-    second = session(200, commits=False)
-    third = session(200, commits=True)
+    first = session(suite, topic, 100, commits=True)
+    second = session(suite, topic, 200, commits=False)
+    third = session(suite, topic, 200, commits=True)
     equal(second, third, "what was not committed is read again")
     check(not first & second, "what was committed is not")
     equal(300, len(first | second), "together all")

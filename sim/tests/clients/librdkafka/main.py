@@ -24,6 +24,8 @@ CASES = {
     "many-partitions": reading.many_partitions,
     "resume": grouping.resume,
     "rebalance": grouping.rebalance,
+    "restart-before": grouping.restart_before,
+    "restart-after": grouping.restart_after,
     "static-member": grouping.static_member,
     "topics": administering.topics,
     "partitions": administering.partitions,
@@ -39,7 +41,9 @@ def main():
     for case in cases:
         started = time.monotonic()
         try:
-            with Suite(broker, proxy, cuts, f"librdkafka-{case}-{run}") as suite:
+            # What the case before the restart leaves, the one after it finds.
+            name = "restart" if case.startswith("restart-") else case
+            with Suite(broker, proxy, cuts, f"librdkafka-{name}-{run}") as suite:
                 CASES[case](suite)
             print(f"ok {case} {time.monotonic() - started:.1f} s", flush=True)
         except Exception as error:

@@ -118,6 +118,23 @@ def resume(suite):
     equal(["one more"], suite.consume(topic, 1, *group), "behind the commit")
 
 
+def restart_before(suite):
+    topic = suite.topic(3, "retention.ms=86400000")
+    suite.produce(topic, [f"record {number}" for number in range(20)])
+    equal(5, len(suite.consume(topic, 5, "--group", suite.name, "--from-beginning")), "records")
+
+
+def restart_after(suite):
+    topic = suite.name
+    equal(sorted(f"record {number}" for number in range(20)),
+          sorted(suite.consume(topic, 20, "--from-beginning")), "records")
+    equal(15, len(set(suite.consume(topic, 15, "--group", suite.name))), "the rest of the group's records")
+    contains(suite.tool("configs", "--describe", "--entity-type", "topics", "--entity-name", topic),
+             "retention.ms=86400000")
+    suite.produce(topic, ["one more"])
+    equal(["one more"], suite.consume(topic, 1, "--group", suite.name), "behind the commit")
+
+
 def rebalance(suite):
     topic = suite.topic(4)
     arguments = ["--topic", topic, "--group", suite.name, "--from-beginning", "--timeout-ms", "20000"]

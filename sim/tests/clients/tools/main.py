@@ -24,6 +24,8 @@ CASES = {
     "many-partitions": exchanging.many_partitions,
     "resume": exchanging.resume,
     "rebalance": exchanging.rebalance,
+    "restart-before": exchanging.restart_before,
+    "restart-after": exchanging.restart_after,
     "topics": administering.topics,
     "partitions": administering.partitions,
     "configs": administering.configs,
@@ -40,13 +42,16 @@ def main():
     for case in cases:
         started = time.monotonic()
         try:
-            CASES[case](Suite(broker, f"tools-{case}-{run}"))
+            # What the case before the restart leaves, the one after it finds.
+            name = "restart" if case.startswith("restart-") else case
+            CASES[case](Suite(broker, f"tools-{name}-{run}"))
             print(f"ok {case} {time.monotonic() - started:.1f} s", flush=True)
         except Exception as error:
             traceback.print_exc()
             print(f"fail {case}", " ".join(f"{type(error).__name__} {error}".split()), flush=True)
     # The topics of all cases at once: the tool takes a pattern.
-    Suite(broker, "").tool("topics", "--delete", "--if-exists", "--topic", f"tools-.*-{run}")
+    if "restart-before" not in cases:
+        Suite(broker, "").tool("topics", "--delete", "--if-exists", "--topic", f"tools-.*-{run}")
 
 
 main()

@@ -19,6 +19,7 @@ var cases = map[string]func(*suite){
 	"positions":        positions,
 	"times-compressed": timesCompressed,
 	"delete-records":   deleteRecords,
+	"retention":        retention,
 	"many-partitions":  manyPartitions,
 	"resume":           resume,
 	"rebalance":        rebalance,

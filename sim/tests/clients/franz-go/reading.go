@@ -114,6 +114,18 @@ func deleteRecords(s *suite) {
 	equal(0, len(s.readAll(topic)), "records that are left")
 }
 
+func retention(s *suite) {
+	topic := s.topic(1, "retention.ms", "30000")
+	sendTimed(s, topic, kgo.NoCompression(), false)
+	await(s, "the end of old records", func() bool {
+		return got(s.admin.ListStartOffsets(s.ctx, topic))[topic][0].Offset == 10
+	})
+	s.send(topic, 1, 1)
+	client := s.reader(topic, map[int32]int64{0: 3}, kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	equal(int64(10), s.read(client, 1)[0].Offset, "after the reset")
+}
+
 func manyPartitions(s *suite) {
 	topic := s.topic(100)
 	s.send(topic, 100, 1_000)

@@ -21,6 +21,7 @@ public final class Main {
         CASES.put("positions", Reading::positions);
         CASES.put("times-compressed", Reading::timesCompressed);
         CASES.put("delete-records", Reading::deleteRecords);
+        CASES.put("retention", Reading::retention);
         CASES.put("many-partitions", Reading::manyPartitions);
         CASES.put("resume", Grouping::resume);
         CASES.put("rebalance", Grouping::rebalance);

@@ -98,6 +98,19 @@ final class Reading {
         Suite.equal(0, suite.readAll(topic, 1).size(), "records that are left");
     }
 
+    static void retention(Suite suite) throws Exception {
+        String topic = suite.topic(1, Map.of("retention.ms", "30000"));
+        TopicPartition partition = new TopicPartition(topic, 0);
+        sendTimed(suite, topic, "none");
+        try (KafkaConsumer<byte[], byte[]> consumer = suite.reader(topic, 1)) {
+            Suite.await("the end of old records",
+                () -> consumer.beginningOffsets(List.of(partition)).get(partition) == 10);
+            Producing.sendNumbered(suite, topic, 1, 1, Map.of());
+            consumer.seek(partition, 3);
+            Suite.equal(10L, Suite.read(consumer, 1).get(0).offset(), "after the reset");
+        }
+    }
+
     static void manyPartitions(Suite suite) throws Exception {
         String topic = suite.topic(100);
         Producing.sendNumbered(suite, topic, 100, 1_000, Map.of());

@@ -16,6 +16,7 @@ var cases = map[string]func(*suite){
 	"unknown-topic":    unknownTopic,
 	"positions":        positions,
 	"times-compressed": timesCompressed,
+	"retention":        retention,
 	"many-partitions":  manyPartitions,
 	"resume":           resume,
 	"rebalance":        rebalance,

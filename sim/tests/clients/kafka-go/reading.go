@@ -73,6 +73,20 @@ func timesCompressed(s *suite) {
 	}
 }
 
+func retention(s *suite) {
+	topic := s.topic(1, "retention.ms", "30000")
+	sendTimed(s, topic, 0)
+	await(s, "the end of old records", func() bool {
+		first, _ := s.bounds(topic, 0)
+		return first == 10
+	})
+	s.send(s.writer(topic), 1)
+	reader := s.reader(topic, 0)
+	must(reader.SetOffset(3))
+	equal(int64(10), s.read(reader, 1)[0].Offset, "after the reset")
+	must(reader.Close())
+}
+
 func manyPartitions(s *suite) {
 	topic := s.topic(100)
 	s.send(s.writer(topic), 1_000)

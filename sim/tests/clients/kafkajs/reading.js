@@ -61,6 +61,14 @@ async function deleteRecords(suite) {
   assert.equal((await suite.readAll(topic)).length, 0, 'records that are left');
 }
 
+async function retention(suite) {
+  const topic = await suite.topic(1, { 'retention.ms': '30000' });
+  await sendTimed(suite, topic, CompressionTypes.None);
+  await until('the end of old records', async () => (await suite.admin.fetchTopicOffsets(topic))[0].low === '10');
+  await suite.send(topic, 1, 1);
+  assert.equal((await suite.read(topic, 1, { seek: 3 }))[0].offset, '10', 'after the reset');
+}
+
 async function manyPartitions(suite) {
   const topic = await suite.topic(100);
   await suite.send(topic, 100, 1_000);
@@ -69,5 +77,5 @@ async function manyPartitions(suite) {
 }
 
 module.exports = {
-  positions, 'times-compressed': timesCompressed, 'delete-records': deleteRecords, 'many-partitions': manyPartitions,
+  positions, retention, 'times-compressed': timesCompressed, 'delete-records': deleteRecords, 'many-partitions': manyPartitions,
 };

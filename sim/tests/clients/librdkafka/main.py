@@ -21,6 +21,7 @@ CASES = {
     "positions": reading.positions,
     "times-compressed": reading.times_compressed,
     "delete-records": reading.delete_records,
+    "retention": reading.retention,
     "many-partitions": reading.many_partitions,
     "resume": grouping.resume,
     "rebalance": grouping.rebalance,

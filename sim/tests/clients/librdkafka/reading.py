@@ -85,6 +85,16 @@ def delete_records(suite):
     equal([], suite.read_all(topic, 1), "records that are left")
 
 
+def retention(suite):
+    topic = suite.topic(1, {"retention.ms": "30000"})
+    send_timed(suite, topic, "none")
+    wait("the end of old records", lambda: suite.start(topic, 1) == 10)
+    suite.send(topic, 1, 1)
+    with suite.consumer() as consumer:
+        consumer.assign([TopicPartition(topic, 0, 3)])
+        equal(10, read(consumer, 1)[0].offset(), "after the reset")
+
+
 def many_partitions(suite):
     topic = suite.topic(100)
     suite.send(topic, 100, 1_000)

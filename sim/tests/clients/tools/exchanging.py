@@ -98,6 +98,17 @@ def delete_records(suite):
     equal(["record 4"], suite.consume(topic, 1, "--partition", "0", "--offset", "1", *reset), "after the reset")
 
 
+def retention(suite):
+    topic = suite.topic(1, "retention.ms=1")
+    suite.produce(topic, [f"record {number}" for number in range(5)])
+    wait("the end of old records", lambda: suite.offsets(topic, "earliest") == {0: 5})
+    suite.tool("configs", "--alter", "--entity-type", "topics", "--entity-name", topic,
+               "--delete-config", "retention.ms")
+    suite.produce(topic, ["one more"])
+    reset = ["--consumer-property", "auto.offset.reset=earliest"]
+    equal(["one more"], suite.consume(topic, 1, "--partition", "0", "--offset", "3", *reset), "after the reset")
+
+
 def many_partitions(suite):
     topic = suite.topic(100)
     # Kafka creates topics before it serves them.

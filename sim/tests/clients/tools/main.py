@@ -21,6 +21,7 @@ CASES = {
     "positions": exchanging.positions,
     "times-compressed": exchanging.times_compressed,
     "delete-records": exchanging.delete_records,
+    "retention": exchanging.retention,
     "many-partitions": exchanging.many_partitions,
     "resume": exchanging.resume,
     "rebalance": exchanging.rebalance,

@@ -235,6 +235,9 @@ fn recover(
 
 /// Waiting connections per listener, before they are accepted.
 const BACKLOG: i32 = 1024;
+/// What the kernel keeps of a connection's requests. By itself it would begin with less than one full batch,
+/// so that the first ones of every connection came in pieces, and end with 32 MB of one that is not read.
+const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
 fn bind(address: SocketAddr) -> io::Result<socket2::Socket> {
     let domain = socket2::Domain::for_address(address);
@@ -242,6 +245,8 @@ fn bind(address: SocketAddr) -> io::Result<socket2::Socket> {
     // A restart gets its port back although old connections linger.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit it; a system that grants less is served all the same.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     socket.bind(&address.into())?;
     Ok(socket)
 }

@@ -82,9 +82,18 @@ impl Client {
             answer.topics.iter().all(|topic| topic.error_code == 0),
             "CreateTopics: {answer:?}"
         );
+        self.retry("Metadata", |client| client.has_leaders(name, partitions))
+    }
+
+    /// Asks until the answer is the one that is waited for.
+    pub(crate) fn retry(
+        &mut self,
+        what: &str,
+        mut ask: impl FnMut(&mut Self) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
         let asked = Instant::now();
-        while !self.has_leaders(name, partitions)? {
-            ensure!(asked.elapsed() < ANSWER_LIMIT, "topic {name} has no leaders");
+        while !ask(self)? {
+            ensure!(asked.elapsed() < ANSWER_LIMIT, "{what} does not settle");
             std::thread::sleep(TOPIC_RETRY);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Whether a message costs the same over however many connections it comes. The same requests are under way in each
 //! case: only how many sockets they take turns on differs.
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use bytes::Bytes;
 use kafka_protocol::messages::{FetchRequest, ProduceRequest};
 
@@ -38,13 +38,14 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
         plan.kinds().into_iter().map(|kind| kind.start()).collect::<Result<_, _>>()?;
     let mut costs: Vec<[Vec<Cost>; COUNTS.len()]> =
         brokers.iter().map(|_| Default::default()).collect();
-    for round in 0..=plan.rounds.min(MOST_ROUNDS) {
-        for (at, count) in COUNTS.into_iter().enumerate() {
-            for (broker, costs) in brokers.iter().zip(&mut costs) {
+    // One broker after the other: what is compared is its own counts, and they follow each other closely.
+    for (broker, costs) in brokers.iter().zip(&mut costs) {
+        for round in 0..=plan.rounds.min(MOST_ROUNDS) {
+            for (count, costs) in COUNTS.into_iter().zip(&mut *costs) {
                 let topic = format!("connections-{count}-{round}");
                 let cost = produce_and_fetch(broker, &topic, count, plan.records)?;
                 if round > 0 {
-                    costs[at].push(cost);
+                    costs.push(cost);
                 }
             }
         }
@@ -77,14 +78,15 @@ fn produce_and_fetch(
             client::produce_frame(topic, partition, RECORDS_PER_BATCH, RECORD_BYTES as usize)
         })
         .collect::<Result<_, _>>()?;
+    // Kafka names a leader before that takes records.
+    for frame in &produce {
+        control.retry("Produce", |control| {
+            control.send(frame)?;
+            Ok(produced(control.receive()?)?.is_ok())
+        })?;
+    }
     let before = broker.cpu()?;
-    take_turns(&mut clients, &produce, requests, |answer| {
-        let answer = client::decode::<ProduceRequest>(client::PRODUCE, answer)?;
-        let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
-        let codes: Vec<i16> = partitions.map(|partition| partition.error_code).collect();
-        ensure!(codes == [0], "Produce: {codes:?}");
-        Ok(())
-    })?;
+    take_turns(&mut clients, &produce, requests, |answer| produced(answer)?)?;
     let between = broker.cpu()?;
     // Each partition got every fourth batch; all of them are asked for.
     let batches = i64::try_from(requests)? / i64::from(PARTITIONS);
@@ -110,6 +112,14 @@ fn produce_and_fetch(
         produce_us: microseconds_each(between - before, requests as u64 * RECORDS_PER_BATCH as u64),
         fetch_us: microseconds_each(after - ready, fetched),
     })
+}
+
+/// What the one partition of a Produce answer says.
+fn produced(answer: Bytes) -> anyhow::Result<anyhow::Result<()>> {
+    let answer = client::decode::<ProduceRequest>(client::PRODUCE, answer)?;
+    let partitions = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
+    let codes: Vec<i16> = partitions.map(|partition| partition.error_code).collect();
+    Ok(if codes == [0] { Ok(()) } else { Err(anyhow!("Produce: {codes:?}")) })
 }
 
 /// Sends `requests` of `frames`, round and round, over connections that take turns.

@@ -14,13 +14,14 @@ pub(super) fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
         plan.kinds().into_iter().map(|kind| kind.start()).collect::<Result<_, _>>()?;
     let mut costs: Vec<[Vec<Cost>; COUNTS.len()]> =
         brokers.iter().map(|_| Default::default()).collect();
-    for round in 0..=plan.rounds.min(MOST_ROUNDS) {
-        for (at, count) in COUNTS.into_iter().enumerate() {
-            for (broker, costs) in brokers.iter().zip(&mut costs) {
+    // One broker after the other: what is compared is its own counts, and they follow each other closely.
+    for (broker, costs) in brokers.iter().zip(&mut costs) {
+        for round in 0..=plan.rounds.min(MOST_ROUNDS) {
+            for (count, costs) in COUNTS.into_iter().zip(&mut *costs) {
                 let topic = format!("partitions-{count}-{round}");
                 let cost = produce_and_consume(plan, broker, &topic, count)?;
                 if round > 0 {
-                    costs[at].push(cost);
+                    costs.push(cost);
                 }
             }
         }

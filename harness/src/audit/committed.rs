@@ -30,9 +30,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Far above what a shop's groups have to tell.
 const LARGEST_ANSWER_BYTES: usize = 4 << 20;
 
-/// Committed offsets by group, topic and partition; what was never committed is not in here.
+/// A group on a partition of a topic.
+pub type Place = (&'static str, Topic, i32);
+
+/// Every group on every partition that it consumes and that holds records, with the partition's end.
+pub fn consumed(
+    ends: &BTreeMap<(Topic, i32), i64>,
+) -> impl Iterator<Item = (Place, i64)> + use<'_> {
+    GROUPS.into_iter().flat_map(move |(group, topics)| {
+        let consumed = ends.iter().filter(|((topic, _), _)| topics.contains(topic));
+        consumed.map(move |(&(topic, partition), &end)| ((group, topic, partition), end))
+    })
+}
+
+/// Committed offsets; what was never committed is not in here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Commits(pub BTreeMap<(&'static str, Topic, i32), i64>);
+pub struct Commits(pub BTreeMap<Place, i64>);
 
 impl Commits {
     /// Asks the coordinator of every group. `kafka` is `HOST:PORT`, several joined by commas.

@@ -12,7 +12,7 @@ use contract::order::Order;
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use super::committed::{Commits, GROUPS};
+use super::committed::{Commits, consumed};
 use super::drain::{Progress, drain};
 use super::evidence::Evidence;
 use super::journal::Journal;
@@ -97,12 +97,8 @@ async fn read_commits(kafka: &str, model: &Model) -> anyhow::Result<Commits> {
     let deadline = Instant::now() + CATCH_UP;
     loop {
         let commits = Commits::read(kafka).await?;
-        let is_behind = GROUPS.iter().any(|(group, topics)| {
-            let mut consumed = model.ends.iter().filter(|((topic, _), _)| topics.contains(topic));
-            consumed.any(|(&(topic, partition), end)| {
-                commits.0.get(&(*group, topic, partition)) != Some(end)
-            })
-        });
+        let is_behind =
+            consumed(&model.ends).any(|(place, end)| commits.0.get(&place) != Some(&end));
         if !is_behind || commits.0.is_empty() || Instant::now() >= deadline {
             return Ok(commits);
         }

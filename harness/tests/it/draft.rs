@@ -12,7 +12,7 @@ use contract::ids::{OrderId, ProductId};
 use contract::order::{EventRecord, Order};
 use contract::topics::{Step, Topic, header, partition_for_key};
 use doorbuster::audit::checks::REGISTER;
-use doorbuster::audit::committed::{Commits, GROUPS};
+use doorbuster::audit::committed::{Commits, consumed};
 use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
 use doorbuster::audit::model::{Model, RawRecord};
 use doorbuster::audit::stock::Shelf;
@@ -287,15 +287,7 @@ fn request(order: usize, events: Vec<EventType>) -> OrderEntry {
 
 /// What groups that have done all their work have committed.
 fn commits_of(model: &Model) -> Commits {
-    let mut commits = Commits::default();
-    for (group, topics) in GROUPS {
-        for (&(topic, partition), &end) in &model.ends {
-            if topics.contains(&topic) {
-                commits.0.insert((group, topic, partition), end);
-            }
-        }
-    }
-    commits
+    Commits(consumed(&model.ends).collect())
 }
 
 /// What a correct status service shows, folded from the drafts by the first record of each step.

@@ -1,6 +1,6 @@
 use super::{Check, Finding};
 use crate::audit::Evidence;
-use crate::audit::committed::GROUPS;
+use crate::audit::committed::consumed;
 
 pub(super) const CHECK: Check = Check {
     name: "no-lag",
@@ -11,24 +11,15 @@ pub(super) const CHECK: Check = Check {
 
 fn look(evidence: &Evidence, finding: &mut Finding) {
     let (Some(commits), model) = (&evidence.commits, &evidence.model) else { return };
-    for (group, topics) in GROUPS {
-        for (&(topic, partition), &end) in &model.ends {
-            if !topics.contains(&topic) {
-                continue;
-            }
-            finding.looked_at.records += end.unsigned_abs();
-            let place = format!("{group} on {}/{partition}", topic.name());
-            match commits.0.get(&(group, topic, partition)) {
-                Some(&committed) if committed == end => {}
-                Some(committed) => {
-                    let what = format!("{place} has committed {committed}, the log ends at {end}");
-                    finding.violation(None, what);
-                }
-                None => {
-                    let what = format!("{place} has committed nothing, the log ends at {end}");
-                    finding.violation(None, what);
-                }
-            }
-        }
+    for ((group, topic, partition), end) in consumed(&model.ends) {
+        finding.looked_at.records += end.unsigned_abs();
+        let committed = match commits.0.get(&(group, topic, partition)) {
+            Some(&committed) if committed == end => continue,
+            Some(committed) => committed.to_string(),
+            None => "nothing".to_owned(),
+        };
+        let place = format!("{group} on {}/{partition}", topic.name());
+        let what = format!("{place} has committed {committed}, the log ends at {end}");
+        finding.violation(None, what);
     }
 }

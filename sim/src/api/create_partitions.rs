@@ -1,12 +1,10 @@
 //! CreatePartitions, versions 0 to 3: more partitions for a topic; never fewer.
 
-use std::collections::BTreeMap;
-
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
-use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
+use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 
-use super::{check_assignment, message};
+use super::{check_assignment, message, with_repeats};
 use crate::config::Refusal;
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -23,16 +21,12 @@ pub(crate) fn answer(
     _: &Call<'_>,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let mut times: BTreeMap<TopicName, usize> = BTreeMap::new();
-    for topic in &request.topics {
-        *times.entry(topic.name.clone()).or_default() += 1;
-    }
     let mut results = Vec::new();
-    for topic in &request.topics {
-        let created = match times.remove(&topic.name) {
-            None => continue,
-            Some(1) => create(core, topic, request.validate_only),
-            Some(_) => Err((ErrorCode::InvalidRequest, "Duplicate topic in request.".to_owned())),
+    for (topic, repeated) in with_repeats(&request.topics, |topic| topic.name.clone()) {
+        let created = if repeated {
+            Err((ErrorCode::InvalidRequest, "Duplicate topic in request.".to_owned()))
+        } else {
+            create(core, topic, request.validate_only)
         };
         let result = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
         results.push(match created {

@@ -2,15 +2,13 @@
 //! default), and a manual assignment may name only that broker. From version 5 on the answer has
 //! the new topic's whole configuration.
 
-use std::collections::BTreeMap;
-
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{
     CreatableTopicConfigs, CreatableTopicResult,
 };
-use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
+use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
-use super::{MAX_CREATED, check_assignment, text as string};
+use super::{MAX_CREATED, check_assignment, text as string, with_repeats};
 use crate::config::{Operation, Overrides, Refusal, Shown};
 use crate::core::Core;
 use crate::dispatch::Call;
@@ -41,20 +39,15 @@ pub(crate) fn answer(
     call: &Call<'_>,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
-    let mut times: BTreeMap<TopicName, usize> = BTreeMap::new();
-    for topic in &request.topics {
-        *times.entry(topic.name.clone()).or_default() += 1;
-    }
     let mut results = Vec::new();
-    for topic in &request.topics {
-        let created = match times.remove(&topic.name) {
-            None => continue,
-            Some(_) if results.len() >= MAX_CREATED => {
-                let why = format!("more than {MAX_CREATED} topics in one request");
-                Err((ErrorCode::PolicyViolation, why))
-            }
-            Some(1) => create(core, call, topic, request.validate_only),
-            Some(_) => Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned())),
+    for (topic, repeated) in with_repeats(&request.topics, |topic| topic.name.clone()) {
+        let created = if results.len() >= MAX_CREATED {
+            let why = format!("more than {MAX_CREATED} topics in one request");
+            Err((ErrorCode::PolicyViolation, why))
+        } else if repeated {
+            Err((ErrorCode::InvalidRequest, "Duplicate topic name.".to_owned()))
+        } else {
+            create(core, call, topic, request.validate_only)
         };
         results.push(result(core, topic, created));
     }

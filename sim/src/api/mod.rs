@@ -33,7 +33,7 @@ pub(crate) mod produce;
 mod resource;
 pub(crate) mod sync_group;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::messages::{BrokerId, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -80,6 +80,18 @@ pub(crate) fn operations(asked: bool, operations: i32) -> i32 {
 pub(crate) fn distinct<T, K: Ord>(named: Vec<T>, key: impl Fn(&T) -> K) -> impl Iterator<Item = T> {
     let mut seen = BTreeSet::new();
     named.into_iter().filter(move |thing| seen.insert(key(thing)))
+}
+
+/// Each thing once, in the order in which they are named first, and whether it is named again.
+pub(crate) fn with_repeats<T, K: Ord>(
+    named: &[T],
+    key: impl Fn(&T) -> K,
+) -> impl Iterator<Item = (&T, bool)> {
+    let mut times: BTreeMap<K, usize> = BTreeMap::new();
+    for thing in named {
+        *times.entry(key(thing)).or_default() += 1;
+    }
+    named.iter().filter_map(move |thing| Some((thing, times.remove(&key(thing))? > 1)))
 }
 
 pub(crate) fn text(text: &str) -> StrBytes {

@@ -40,6 +40,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
         kafka: args.kafka,
         known_ports: true,
         log_folder: logs.path.clone(),
+        state_folder: logs.path.join("state"),
         seed: 1,
     };
     let (notices, mut heard) = mpsc::unbounded_channel();

@@ -1,9 +1,12 @@
 //! The command line of the services.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::gateway::Args as GatewayArgs;
 pub use crate::inventory::Args as InventoryArgs;
+pub use crate::kit::http::EdgeArgs;
+pub use crate::kit::process::ProcessArgs;
 pub use crate::notification::Args as NotificationArgs;
 pub use crate::order::Args as OrderArgs;
 pub use crate::payment::Args as PaymentArgs;
@@ -35,12 +38,12 @@ pub struct CommonArgs {
     /// Kafka brokers to start from, HOST:PORT, separated by commas.
     #[arg(long, env = "KAFKA_BROKER", default_value = "127.0.0.1:9092", value_delimiter = ',')]
     pub kafka: Vec<String>,
-    /// Address to listen on for HTTP.
-    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
-    pub host: String,
-    /// Port to listen on; 0 picks a free one [default: the service's known port].
-    #[arg(long, env = "PORT")]
-    pub port: Option<u16>,
+    #[command(flatten)]
+    pub process: ProcessArgs,
+    /// Folder for what must outlive the process (orders that wait for Kafka, snapshots): each instance
+    /// uses SERVICE-INSTANCE in it.
+    #[arg(long, env = "DATA_DIR", default_value = "data")]
+    pub data_dir: PathBuf,
     /// Partitions that each topic has.
     #[arg(long, env = "PARTITIONS", default_value_t = contract::topics::DEFAULT_PARTITIONS,
           value_parser = clap::value_parser!(i32).range(1..=MAX_PARTITIONS))]
@@ -51,9 +54,6 @@ pub struct CommonArgs {
     /// How long records may gather before they are fetched together, in milliseconds.
     #[arg(long, env = "FETCH_LINGER_MS", default_value_t = DEFAULT_FETCH_LINGER_MS)]
     pub fetch_linger_ms: u64,
-    /// Stop when standard input closes.
-    #[arg(long)]
-    pub exit_with_parent: bool,
 }
 
 /// More partitions than this is a typing error: each costs every service a connection per topic.
@@ -64,10 +64,10 @@ const MAX_PARTITIONS: i64 = 1_000;
 const DEFAULT_FETCH_LINGER_MS: u64 = 10;
 
 impl CommonArgs {
-    /// The port to listen on, for a service whose known port is `known`.
+    /// Where this instance of `service` keeps what must outlive it.
     #[must_use]
-    pub fn port_or(&self, known: u16) -> u16 {
-        self.port.unwrap_or(known)
+    pub fn state_dir(&self, service: &str) -> PathBuf {
+        self.data_dir.join(format!("{service}-{}", self.instance))
     }
 
     #[must_use]

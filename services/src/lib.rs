@@ -10,7 +10,7 @@
 //! | `notification` | tells the buyer how an order ended |
 //! | `status` | folds all topics into orders; live updates over WebSockets |
 //! | `gateway` | the payment gateway, an outside party reached over HTTP only |
-//! | `kit` | what they share: the log, publishing, following, group work, HTTP |
+//! | `kit` | what they share: the log, publishing, following, group work, HTTP, metrics |
 //!
 //! Services know each other only through the log (`contract` holds what crosses it).
 

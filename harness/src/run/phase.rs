@@ -139,6 +139,7 @@ impl PhaseRun<'_> {
             kafka: self.args.kafka.clone(),
             known_ports: false,
             log_folder: self.folder.join("logs"),
+            state_folder: self.folder.join("state"),
             seed: self.args.seed,
         };
         Ok(Some(Shop::open(&plan, notices).await?))

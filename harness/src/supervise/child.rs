@@ -35,6 +35,8 @@ pub struct ChildSpec {
     /// The argument in front of its port, and what stands before the port in it.
     pub port_flag: &'static str,
     pub port_prefix: &'static str,
+    /// The port of its management door, likewise; `None` for a process without one.
+    pub management_port: Option<u16>,
     /// Its standard error goes to `NAME.log` in here.
     pub log_folder: PathBuf,
 }
@@ -61,19 +63,35 @@ impl ChildSpec {
         OpenOptions::new().create(true).append(true).open(self.log_path())
     }
 
-    fn command(&self, port: u16, log: File) -> Command {
+    fn command(&self, ports: Ports, log: File) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .arg(self.port_flag)
-            .arg(format!("{}{port}", self.port_prefix))
+            .arg(format!("{}{}", self.port_prefix, ports.public))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .process_group(0)
             .kill_on_drop(true);
+        if let Some(management) = ports.management {
+            command.arg("--management-port").arg(management.to_string());
+        }
         command
     }
+
+    /// Those of its first start.
+    #[must_use]
+    pub const fn ports(&self) -> Ports {
+        Ports { public: self.port, management: self.management_port }
+    }
+}
+
+/// Where a child listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    pub public: u16,
+    pub management: Option<u16>,
 }
 
 /// A child that has said that it does its work.
@@ -84,18 +102,19 @@ pub struct Child {
     _stdin: Option<ChildStdin>,
     pub pid: u32,
     pub address: SocketAddr,
+    pub management: Option<SocketAddr>,
 }
 
 impl Child {
-    /// Starts the child and waits for its ready line. On `port`, where it is not 0.
+    /// Starts the child and waits for its ready line. On `ports`, where they are not 0.
     ///
     /// # Errors
     /// It cannot be started, ended before it was ready, or took too long.
-    pub async fn start(spec: &ChildSpec, port: u16) -> Result<Self, StartError> {
+    pub async fn start(spec: &ChildSpec, ports: Ports) -> Result<Self, StartError> {
         let name = || spec.name.clone();
         let spawn_error = |source| StartError::Spawn { name: name(), source };
         let log = spec.open_log().map_err(spawn_error)?;
-        let mut process = spec.command(port, log).spawn().map_err(spawn_error)?;
+        let mut process = spec.command(ports, log).spawn().map_err(spawn_error)?;
         let pid = process.id().unwrap_or_default();
         let stdin = process.stdin.take();
         let Some(stdout) = process.stdout.take() else {
@@ -104,17 +123,17 @@ impl Child {
         let mut lines = BufReader::new(stdout).lines();
         let ready = tokio::time::timeout(READY_WITHIN, async {
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Ok(Ready { address, .. }) = serde_json::from_str(&line) {
-                    return Some(address);
+                if let Ok(Ready { address, management, .. }) = serde_json::from_str(&line) {
+                    return Some((address, management));
                 }
             }
             None
         });
         match ready.await {
-            Ok(Some(address)) => {
+            Ok(Some((address, management))) => {
                 // Whatever else it prints is read, so that it never blocks on a full pipe.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                Ok(Self { process, _stdin: stdin, pid, address })
+                Ok(Self { process, _stdin: stdin, pid, address, management })
             }
             Ok(None) => {
                 let status = process.wait().await;

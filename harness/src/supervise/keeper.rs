@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::child::{Child, ChildSpec, StartError};
+use super::child::{Child, ChildSpec, Ports, StartError};
 
 /// Starts in a row that may fail before the child is given up.
 const ATTEMPTS: u32 = 6;
@@ -32,6 +32,8 @@ pub struct Kill {
 pub struct Keeper {
     pub name: String,
     pub address: SocketAddr,
+    /// Where its metrics and management are.
+    pub management: Option<SocketAddr>,
     /// 0 while there is none.
     pid: Arc<AtomicU32>,
     deaths: Arc<AtomicU32>,
@@ -49,21 +51,24 @@ impl Keeper {
         spec: ChildSpec,
         notices: mpsc::UnboundedSender<String>,
     ) -> Result<Self, StartError> {
-        let child = Child::start(&spec, spec.port).await?;
+        let child = Child::start(&spec, spec.ports()).await?;
         let (kills, kill_orders) = mpsc::channel(1);
-        let (name, address) = (spec.name.clone(), child.address);
+        let (name, address, management) = (spec.name.clone(), child.address, child.management);
         let pid = Arc::new(AtomicU32::new(child.pid));
         let deaths = Arc::new(AtomicU32::new(0));
         let stop = CancellationToken::new();
         let life = Life {
             spec,
-            port: address.port(),
+            ports: Ports {
+                public: address.port(),
+                management: management.map(|address| address.port()),
+            },
             pid: Arc::clone(&pid),
             deaths: Arc::clone(&deaths),
             notices,
         };
         let task = tokio::spawn(life.live(child, kill_orders, stop.clone()));
-        Ok(Self { name, address, pid, deaths, kills, stop, task })
+        Ok(Self { name, address, management, pid, deaths, kills, stop, task })
     }
 
     /// `None` while the child is dead.
@@ -96,7 +101,7 @@ impl Keeper {
 
 struct Life {
     spec: ChildSpec,
-    port: u16,
+    ports: Ports,
     pid: Arc<AtomicU32>,
     deaths: Arc<AtomicU32>,
     notices: mpsc::UnboundedSender<String>,
@@ -145,7 +150,7 @@ impl Life {
 
     async fn start_again(&self) -> Option<Child> {
         for attempt in 0..ATTEMPTS {
-            match Child::start(&self.spec, self.port).await {
+            match Child::start(&self.spec, self.ports).await {
                 Ok(child) => return Some(child),
                 Err(error) => {
                     self.notice(&format!("does not come back: {error}"));

@@ -26,6 +26,8 @@ pub struct ShopPlan {
     /// The ports of the specification instead of any free ones.
     pub known_ports: bool,
     pub log_folder: PathBuf,
+    /// Where its processes keep what must outlive them.
+    pub state_folder: PathBuf,
     pub seed: u64,
 }
 
@@ -137,6 +139,7 @@ impl Specs<'_> {
             port: if self.0.known_ports { contract::process::port::BROKER } else { 0 },
             port_flag: "--listen",
             port_prefix: "127.0.0.1:",
+            management_port: None,
             log_folder: self.0.log_folder.clone(),
         }
     }
@@ -145,13 +148,16 @@ impl Specs<'_> {
         let mut arguments =
             words(&["service", service.name(), "--host", "127.0.0.1", "--exit-with-parent"]);
         arguments.extend(words(more));
+        let known = service.known_port();
+        let management = known + contract::process::port::MANAGEMENT_OFFSET;
         ChildSpec {
             name: service.name().into(),
             program: self.0.program.clone(),
             arguments,
-            port: if self.0.known_ports { service.known_port() } else { 0 },
+            port: if self.0.known_ports { known } else { 0 },
             port_flag: "--port",
             port_prefix: "",
+            management_port: Some(if self.0.known_ports { management } else { 0 }),
             log_folder: self.0.log_folder.clone(),
         }
     }
@@ -184,7 +190,10 @@ impl Specs<'_> {
         let on_kafka = |service, more: &[&str]| {
             let mut all = vec!["--kafka", kafka, "--partitions", &partitions, "--instance", "1"];
             all.extend(more);
-            self.service(service, &all)
+            let mut spec = self.service(service, &all);
+            spec.arguments.push("--data-dir".into());
+            spec.arguments.push(self.0.state_folder.clone().into());
+            spec
         };
         let status_limit = settings.status_limit.to_string();
         let sockets = settings.sockets_per_address.to_string();

@@ -170,6 +170,7 @@ fn a_panic_of_the_parent_ends_its_children() {
         kafka: None,
         known_ports: false,
         log_folder: folder.path().to_owned(),
+        state_folder: folder.path().join("state"),
         seed: 1,
     };
     let (told, pids) = std::sync::mpsc::channel();

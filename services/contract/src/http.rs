@@ -43,10 +43,10 @@ pub struct InventoryItem {
     pub last_updated: Timestamp,
 }
 
-/// `GET /health`.
+/// `GET /health` (200 while the process lives) and `GET /ready` (503 unless `status` is `ok`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// `ok`, `starting` (503) or `stopping` (503).
+    /// `ok`, `starting` or `stopping`.
     pub status: String,
     pub service: String,
     pub version: String,

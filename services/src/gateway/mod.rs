@@ -7,25 +7,20 @@ mod domain;
 mod http;
 mod latency;
 
-use anyhow::Context;
+use std::sync::Arc;
 
-use crate::kit::clock::Clock;
+use contract::process::port;
+
 use crate::kit::health::Health;
-use crate::kit::http::{bind, router, serve};
-use crate::kit::process::print_ready;
-use crate::kit::shutdown::Shutdown;
+use crate::kit::process::{Process, ProcessArgs, Routes};
 
 const NAME: &str = "gateway";
 
 /// Command line of the payment gateway.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Address to listen on.
-    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
-    pub host: String,
-    /// Port to listen on; 0 picks a free one.
-    #[arg(long, env = "PORT", default_value_t = contract::process::port::GATEWAY)]
-    pub port: u16,
+    #[command(flatten)]
+    pub process: ProcessArgs,
     /// Share of orders whose card is declined, 0 to 1. Which ones depends on the seed only.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub decline_rate: f64,
@@ -42,9 +37,6 @@ pub struct Args {
     /// Decides which cards are declined, which requests fail, and how long each takes.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Stop when standard input closes.
-    #[arg(long)]
-    pub exit_with_parent: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -66,15 +58,14 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 
 /// Serves charges until told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let clock = Clock::system();
-    let shutdown = Shutdown::install(args.exit_with_parent)?;
-    let listener = bind(&args.host, args.port).await?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    let health = Health::without_kafka(NAME, clock.clone());
-    let routes = http::routes(http::Gateway::new(&args)?);
+    let gateway = http::Gateway::new(&args)?;
+    let process = Process::begin(NAME, port::GATEWAY, &args.process, Health::without_kafka).await?;
+    let (health, shutdown) = (Arc::clone(&process.health), process.shutdown.clone());
+    let serving = process.serve(Routes { public: http::routes(gateway), ..Routes::default() })?;
     health.set_ready();
-    print_ready(NAME, address)?;
-    serve(listener, router(health, routes), clock, shutdown).await;
+    serving.announcement.print()?;
+    shutdown.cancelled().await;
+    serving.end().await;
     Ok(())
 }
 

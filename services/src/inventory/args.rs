@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use contract::ids::ProductId;
 
-use crate::cli::CommonArgs;
+use crate::cli::{CommonArgs, EdgeArgs};
 
 /// The command line of the inventory service.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,13 +14,8 @@ pub struct Args {
     /// Pieces of each product that the shop starts with.
     #[arg(long, env = "STOCK", default_value = "product-1=1000,product-2=1000,product-3=1000")]
     pub stock: StartingStock,
-    /// Networks whose `X-Forwarded-For` is believed. The inventory has no limit per client, so it only
-    /// takes this to be started like its neighbours.
-    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
-    pub trusted_proxies: String,
-    /// Origins whose pages may read the answers.
-    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "http://localhost:3000")]
-    pub allowed_origins: String,
+    #[command(flatten)]
+    pub edge: EdgeArgs,
 }
 
 /// Pieces of each product: `product-1=500,product-3=20`; none of those that are not named.

@@ -10,6 +10,7 @@ mod view;
 
 use std::sync::Arc;
 
+use axum::Router;
 use contract::Timestamp;
 use contract::process::port;
 use contract::topics::Topic;
@@ -19,10 +20,9 @@ pub use self::args::{Args, StartingStock};
 use self::ledger::Ledger;
 use self::stock::Stock;
 use self::view::View;
-use crate::kit::clock::Clock;
-use crate::kit::http::AllowedOrigins;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
+use crate::kit::process::Routes;
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
@@ -31,7 +31,6 @@ use crate::kit::worker::{Decision, Domain, WorkerSettings};
 const MAX_IN_FLIGHT: usize = 2_000;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let Ok(origins) = args.allowed_origins.parse::<AllowedOrigins>();
     let settings = WorkerSettings {
         service: "inventory",
         instance: args.common.instance.clone(),
@@ -42,10 +41,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         max_in_flight: MAX_IN_FLIGHT,
         publisher: PublisherSettings::default(),
     };
-    service::run(&args.common, port::INVENTORY, settings, |health| {
-        let inventory = Inventory::new(args.stock, Clock::system().now());
-        let routes = http::routes(Arc::clone(&inventory.view), Arc::clone(health));
-        (inventory, routes.layer(origins.layer()))
+    service::run(&args.common, port::INVENTORY, settings, |process| {
+        let inventory = Inventory::new(args.stock, process.clock.now());
+        let routes = Routes {
+            public: http::routes(Arc::clone(&inventory.view), Arc::clone(&process.health)),
+            origins: Some(args.edge.origins()),
+            management: Router::new(),
+        };
+        Ok((inventory, routes))
     })
     .await
 }

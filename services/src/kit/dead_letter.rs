@@ -7,6 +7,7 @@ use contract::topics::{Topic, header};
 use tracing::warn;
 
 use super::log::{Log, LogError, PartitionLog};
+use super::metrics::DEAD_LETTERS;
 use super::record::Unreadable;
 
 /// Dead letters are few: one partition keeps them in order.
@@ -48,7 +49,10 @@ pub(crate) async fn bury(log: Log, unreadable: Unreadable) {
             target.append(vec![record.clone()]).await
         };
         match written.await {
-            Ok(_offset) => return,
+            Ok(_offset) => {
+                DEAD_LETTERS.add_to(&[("topic", topic.name())], 1);
+                return;
+            }
             Err(error) => warn!(topic = topic.dead_letter(), %error, "cannot write a dead letter"),
         }
         tokio::time::sleep(pause).await;

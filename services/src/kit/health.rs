@@ -1,4 +1,5 @@
-//! Whether a service does its work: `GET /health`, and the gate that other routes ask.
+//! Whether a service lives (`GET /health`), whether it does its work (`GET /ready`), and the gate that
+//! other routes ask.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use axum::routing::get;
 
 use crate::kit::clock::Clock;
 use crate::kit::http::{ApiError, Reply};
+use crate::kit::metrics::{KAFKA_CONNECTED, SERVICE_READY};
 
 /// When a client that came too early should come again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -50,15 +52,19 @@ impl Health {
     /// The state is folded and the service is in its group: it answers from now on.
     pub(crate) fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
+        SERVICE_READY.set(1.0);
     }
 
     /// The shutdown has begun.
     pub(crate) fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
+        SERVICE_READY.set(0.0);
     }
 
     pub(crate) fn set_kafka_connected(&self, connected: bool) {
-        self.kafka_connected.store(connected, Ordering::Release);
+        if self.kafka_connected.swap(connected, Ordering::AcqRel) != connected {
+            KAFKA_CONNECTED.set(f64::from(u8::from(connected)));
+        }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -104,13 +110,15 @@ impl Health {
     }
 }
 
-/// `GET /health`: 200 with `ok`, 503 with `starting` or `stopping`.
+/// `GET /health`: 200 for as long as the process lives, so that nobody restarts a service that is
+/// reading its state or waiting for Kafka. `GET /ready`: the same body, with 503 unless it does its work.
 pub(crate) fn routes(health: Arc<Health>) -> Router {
-    let answer = async |State(health): State<Arc<Health>>| {
+    let live = async |State(health): State<Arc<Health>>| Reply::Ok(health.report());
+    let ready = async |State(health): State<Arc<Health>>| {
         let report = health.report();
         if health.is_ready() { Reply::Ok(report) } else { Reply::Unavailable(report) }
     };
-    Router::new().route("/health", get(answer)).with_state(health)
+    Router::new().route("/health", get(live)).route("/ready", get(ready)).with_state(health)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@
 //! | [`reader`], [`follower`] | reading partitions; following whole topics |
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
-//! | [`service`] | the life of a service that works in a group |
+//! | [`process`], [`service`] | the life of a process; of a service that works in a group |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
-//! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`], [`process`] | serving HTTP, starting and stopping |
+//! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
+//! | [`metrics`] | every metric, in one table |
 
 pub(crate) mod client_address;
 pub(crate) mod clock;
@@ -23,6 +24,7 @@ pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod limit;
 pub(crate) mod log;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod publisher;

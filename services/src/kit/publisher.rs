@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 pub(crate) use super::log::Position;
 use super::log::{Log, LogError, PartitionLog, RawRecord};
+use super::metrics::{EVENTS_PUBLISHED, PUBLISH_FAILURES, PUBLISH_SECONDS};
 use super::record::Outgoing;
 
 /// Records that may wait per partition: beyond these the caller is told [`PublishError::Full`].
@@ -206,14 +207,19 @@ impl Appender {
             if batch.is_empty() {
                 break;
             }
-            let records = batch.iter().map(|entry| entry.outgoing.record()).collect();
+            let records: Vec<_> = batch.iter().map(|entry| entry.outgoing.record()).collect();
+            let (count, began) = (records.len() as u64, self.log.clock.monotonic());
+            let label = [("topic", self.topic.name())];
             let error = match self.append(records).await {
                 Ok(base) => {
+                    PUBLISH_SECONDS.record_of(&label, self.log.clock.monotonic() - began);
+                    EVENTS_PUBLISHED.add_to(&label, count);
                     acknowledge(batch, self.partition, base);
                     break;
                 }
                 Err(error) => error,
             };
+            PUBLISH_FAILURES.add_to(&label, 1);
             if pause == FIRST_PAUSE {
                 self.failing.fetch_add(1, Ordering::Relaxed);
             }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::log::{Fetched, Log, LogError, PartitionLog, Received};
+use super::metrics::{EVENTS_READ, STAGE_SECONDS};
 use super::record::{Decoded, Unreadable, decode};
 
 /// How long a fetch waits at the broker when there is nothing to bring.
@@ -206,6 +207,7 @@ impl Reader {
         let brought = !fetched.records.is_empty();
         if brought {
             let batch = self.decode(fetched, place);
+            self.measure(&batch, place);
             if self.outbox.send(Message::Batch(batch)).await.is_err() {
                 return Flow::Stop;
             }
@@ -241,6 +243,20 @@ impl Reader {
             }
         }
         Batch { topic, partition, records, unreadable, next_offset: place.offset }
+    }
+
+    /// What was read while catching up happened long ago: it says nothing about the pipeline.
+    fn measure(&self, batch: &Batch, place: &Place) {
+        let label = [("topic", batch.topic.name())];
+        EVENTS_READ.add_to(&label, batch.records.len() as u64);
+        if place.caught_up {
+            let now = self.log.clock.now();
+            for record in &batch.records {
+                // Another machine's clock may be ahead of ours.
+                let took = (now - record.timestamp).to_std().unwrap_or_default();
+                STAGE_SECONDS.record_of(&label, took);
+            }
+        }
     }
 
     /// The span's end, which counts as caught up however little it held.

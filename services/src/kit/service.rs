@@ -2,43 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-
-use super::clock::Clock;
 use super::health::Health;
-use super::http;
 use super::log::Log;
-use super::process::print_ready;
+use super::process::{Announcement, Process, Routes};
 use super::shutdown::Shutdown;
 use super::worker::{Domain, Worker, WorkerSettings};
 use crate::cli::CommonArgs;
+use crate::kit::clock::Clock;
 
 /// Runs a service until it is told to stop.
 ///
-/// `domain` gets the service's health, so that its routes can ask it; it returns those routes too.
+/// `parts` makes the domain and the routes of a service from its process.
 ///
 /// # Errors
-/// When the port is occupied, the log is out of reach or unfit, or the group refuses the service.
+/// When a port is occupied, the log is out of reach or unfit, or the group refuses the service.
 pub(crate) async fn run<D: Domain>(
     args: &CommonArgs,
     known_port: u16,
     settings: WorkerSettings,
-    parts: impl FnOnce(&Arc<Health>) -> (D, Router),
+    parts: impl FnOnce(&Process) -> anyhow::Result<(D, Routes)>,
 ) -> anyhow::Result<()> {
-    let clock = Clock::system();
-    let shutdown = Shutdown::install(args.exit_with_parent)?;
-    // The port comes first: an occupied one shows at once, and health can be asked from the start.
-    let listener = http::bind(&args.host, args.port_or(known_port)).await?;
-    let address = listener.local_addr()?;
-    let health = Health::new(settings.service, clock.clone());
-    let (domain, routes) = parts(&health);
-    let router = http::router(Arc::clone(&health), routes);
-    let server = tokio::spawn(http::serve(listener, router, clock.clone(), shutdown.clone()));
-
-    let worked = work(args, clock, settings, domain, &health, &shutdown, address).await;
-    health.set_stopping();
-    shutdown.begin();
-    drop(server.await);
+    let process = Process::begin(settings.service, known_port, &args.process, Health::new).await?;
+    let (clock, shutdown) = (process.clock.clone(), process.shutdown.clone());
+    let health = Arc::clone(&process.health);
+    let (domain, routes) = parts(&process)?;
+    let serving = process.serve(routes)?;
+    let announcement = serving.announcement;
+    // The worker hears of the shutdown itself: it finishes what is in flight first.
+    let worked = work(args, clock, settings, domain, &health, &shutdown, announcement).await;
+    serving.end().await;
     worked
 }
 
@@ -49,14 +41,13 @@ async fn work<D: Domain>(
     domain: D,
     health: &Arc<Health>,
     shutdown: &Shutdown,
-    address: std::net::SocketAddr,
+    announcement: Announcement,
 ) -> anyhow::Result<()> {
-    let service = settings.service;
     let log = tokio::select! {
         biased;
         () = shutdown.cancelled() => return Ok(()),
-        log = Log::connect(args, service, clock) => log?,
+        log = Log::connect(args, settings.service, clock) => log?,
     };
-    let on_ready = Box::new(move || print_ready(service, address));
+    let on_ready = Box::new(move || announcement.print());
     Worker::new(settings, domain, log, Arc::clone(health), on_ready).run(shutdown).await
 }

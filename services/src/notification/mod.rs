@@ -2,7 +2,6 @@
 
 mod domain;
 
-use axum::Router;
 use contract::Timestamp;
 use contract::process::port;
 use contract::topics::Topic;
@@ -11,6 +10,7 @@ use self::domain::Notifications;
 use crate::cli::CommonArgs;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
+use crate::kit::process::{Process, Routes};
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
@@ -37,8 +37,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         publisher: PublisherSettings::default(),
     };
     let messenger = Messenger(Notifications::default());
-    service::run(&args.common, port::NOTIFICATION, settings, |_health| (messenger, Router::new()))
-        .await
+    let parts = |_: &Process| Ok((messenger, Routes::default()));
+    service::run(&args.common, port::NOTIFICATION, settings, parts).await
 }
 
 struct Messenger(Notifications);

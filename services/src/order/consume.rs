@@ -1,23 +1,20 @@
 //! The log's orders, from the first one on, to the domain.
 
-use std::net::SocketAddr;
-
 use contract::events::Event;
 use contract::http::CreateOrderRequest;
 
-use super::NAME;
 use super::create::Desk;
 use crate::kit::follower::{Followed, Follower};
 use crate::kit::health::Health;
 use crate::kit::log::Received;
-use crate::kit::process::print_ready;
+use crate::kit::process::Announcement;
 
 /// Folds `orders`, and says that the service is ready once it has caught up. Ends only when it fails.
 pub(super) async fn follow(
     mut follower: Follower,
     desk: &Desk,
     health: &Health,
-    address: SocketAddr,
+    announcement: Announcement,
 ) -> anyhow::Result<()> {
     while let Some(followed) = follower.next().await {
         match followed {
@@ -26,7 +23,7 @@ pub(super) async fn follow(
             Followed::CaughtUp => {
                 tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
                 health.set_ready();
-                print_ready(NAME, address)?;
+                announcement.print()?;
             }
         }
     }

@@ -14,23 +14,22 @@ mod domain;
 mod http;
 mod request;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use axum::Router;
+use contract::process::port;
 use contract::topics::Topic;
 use create::Desk;
 
 use crate::cli::CommonArgs;
-use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
 use crate::kit::follower::Follower;
 use crate::kit::health::Health;
-use crate::kit::http::{AllowedOrigins, Limited, bind, router, serve};
+use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
+use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
-use crate::kit::shutdown::Shutdown;
 
 const NAME: &str = "order";
 
@@ -45,40 +44,24 @@ pub struct Args {
     /// How long an order may wait for Kafka before the client is told 503, in milliseconds.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=9_000))]
     pub publish_timeout_ms: u64,
-    /// Proxies whose X-Forwarded-For is believed: address blocks, separated by commas.
-    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
-    pub trusted_proxies: String,
-    /// Origins whose pages may use the service, separated by commas.
-    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "http://localhost:3000")]
-    pub allowed_origins: String,
+    #[command(flatten)]
+    pub edge: EdgeArgs,
 }
 
 /// Takes orders until told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let clock = Clock::system();
-    let proxies: TrustedProxies = args.trusted_proxies.parse().context("--trusted-proxies")?;
-    let Ok(origins) = args.allowed_origins.parse::<AllowedOrigins>();
-    let shutdown = Shutdown::install(args.common.exit_with_parent)?;
-    // The port comes first: an occupied one shows at once, and health can be asked from the start.
-    let port = args.common.port_or(contract::process::port::ORDER);
-    let listener = bind(&args.common.host, port).await?;
-    let address = listener.local_addr().context("the listener has no address")?;
-
-    let health = Health::new(NAME, clock.clone());
+    let proxies = args.edge.proxies()?;
+    let process = Process::begin(NAME, port::ORDER, &args.common.process, Health::new).await?;
+    let (clock, health) = (process.clock.clone(), Arc::clone(&process.health));
     let desk = Desk::new(clock.clone());
     let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
-    let routes = http::routes(Arc::clone(&desk), Arc::clone(&health), limited);
-    let router = router(Arc::clone(&health), routes).layer(origins.layer());
-    let server = tokio::spawn(serve(listener, router, clock.clone(), shutdown.clone()));
-
-    let worked = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Ok(()),
-        worked = work(&args, clock, &desk, &health, address) => worked,
-    };
-    health.set_stopping();
-    shutdown.begin();
-    server.await.context("serving HTTP failed")?;
+    let serving = process.serve(Routes {
+        public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
+        origins: Some(args.edge.origins()),
+        management: Router::new(),
+    })?;
+    let announcement = serving.announcement;
+    let worked = serving.run(work(&args, clock, &desk, &health, announcement)).await;
     desk.finish().await;
     worked
 }
@@ -89,7 +72,7 @@ async fn work(
     clock: Clock,
     desk: &Desk,
     health: &Health,
-    address: SocketAddr,
+    announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, Topic::Orders.producer(), clock).await?;
     let patience = Some(Duration::from_millis(args.publish_timeout_ms));
@@ -97,5 +80,5 @@ async fn work(
     desk.open(Publisher::start(&log, Topic::Orders, settings));
     health.set_kafka_connected(true);
     let follower = Follower::start(&log, &[Topic::Orders]);
-    consume::follow(follower, desk, health, address).await
+    consume::follow(follower, desk, health, announcement).await
 }

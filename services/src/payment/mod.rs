@@ -6,7 +6,6 @@ mod gateway;
 
 use std::time::Duration;
 
-use axum::Router;
 use contract::Timestamp;
 use contract::events::Event;
 use contract::process::port;
@@ -20,6 +19,7 @@ use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
+use crate::kit::process::Routes;
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
@@ -51,10 +51,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         max_in_flight: MAX_IN_FLIGHT,
         publisher: PublisherSettings { linger: PUBLISH_LINGER, patience: None },
     };
-    let clock = Clock::system();
-    let gateway = Gateway::new(&args.gateway, clock.clone())?;
-    let cashier = Cashier { payments: Payments::default(), gateway, clock };
-    service::run(&args.common, port::PAYMENT, settings, |_health| (cashier, Router::new())).await
+    service::run(&args.common, port::PAYMENT, settings, |process| {
+        let clock = process.clock.clone();
+        let gateway = Gateway::new(&args.gateway, clock.clone())?;
+        let cashier = Cashier { payments: Payments::default(), gateway, clock };
+        Ok((cashier, Routes::default()))
+    })
+    .await
 }
 
 /// Payments and the way to the gateway.

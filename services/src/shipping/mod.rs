@@ -3,7 +3,6 @@
 mod domain;
 mod tracking;
 
-use axum::Router;
 use contract::Timestamp;
 use contract::process::port;
 use contract::topics::Topic;
@@ -12,6 +11,7 @@ use self::domain::Shipments;
 use crate::cli::CommonArgs;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::{Position, Received};
+use crate::kit::process::{Process, Routes};
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
@@ -39,8 +39,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let partitions = args.common.partitions;
     let dispatcher = Dispatcher { shipments: Shipments::default(), partitions };
-    service::run(&args.common, port::SHIPPING, settings, |_health| (dispatcher, Router::new()))
-        .await
+    let parts = |_: &Process| Ok((dispatcher, Routes::default()));
+    service::run(&args.common, port::SHIPPING, settings, parts).await
 }
 
 /// Shipments, and how many partitions number them.

@@ -1,19 +1,16 @@
 //! The log's events, from the first one on, to the view.
 
-use std::net::SocketAddr;
-
-use super::NAME;
 use super::view::SharedView;
 use crate::kit::follower::{Followed, Follower};
 use crate::kit::health::Health;
-use crate::kit::process::print_ready;
+use crate::kit::process::Announcement;
 
 /// Folds all topics, and says that the service is ready once it has caught up. Ends only when it fails.
 pub(super) async fn follow(
     mut follower: Follower,
     view: &SharedView,
     health: &Health,
-    address: SocketAddr,
+    announcement: Announcement,
 ) -> anyhow::Result<()> {
     while let Some(followed) = follower.next().await {
         match followed {
@@ -27,7 +24,7 @@ pub(super) async fn follow(
             Followed::CaughtUp => {
                 tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
                 health.set_ready();
-                print_ready(NAME, address)?;
+                announcement.print()?;
             }
         }
     }

@@ -16,23 +16,22 @@ mod render;
 mod socket;
 mod view;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use axum::Router;
+use contract::process::port;
 use contract::topics::Topic;
 use http::{SocketSettings, Sockets};
 use view::SharedView;
 
 use crate::cli::CommonArgs;
-use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
 use crate::kit::follower::Follower;
 use crate::kit::health::Health;
-use crate::kit::http::{AllowedOrigins, Limited, bind, router, serve};
+use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
-use crate::kit::shutdown::Shutdown;
+use crate::kit::process::{Announcement, Process, Routes};
 
 const NAME: &str = "status";
 
@@ -53,53 +52,37 @@ pub struct Args {
     /// How often each WebSocket is pinged, in milliseconds; two pings without an answer close it.
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub heartbeat_ms: u64,
-    /// Proxies whose X-Forwarded-For is believed: address blocks, separated by commas.
-    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
-    pub trusted_proxies: String,
-    /// Origins whose pages may use the service, separated by commas.
-    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "http://localhost:3000")]
-    pub allowed_origins: String,
+    #[command(flatten)]
+    pub edge: EdgeArgs,
 }
 
 /// Shows orders until told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let clock = Clock::system();
-    let proxies: TrustedProxies = args.trusted_proxies.parse().context("--trusted-proxies")?;
-    let Ok(origins) = args.allowed_origins.parse::<AllowedOrigins>();
-    let shutdown = Shutdown::install(args.common.exit_with_parent)?;
-    // The port comes first: an occupied one shows at once, and health can be asked from the start.
-    let port = args.common.port_or(contract::process::port::STATUS);
-    let listener = bind(&args.common.host, port).await?;
-    let address = listener.local_addr().context("the listener has no address")?;
-
-    let health = Health::new(NAME, clock.clone());
+    let proxies = args.edge.proxies()?;
+    let process = Process::begin(NAME, port::STATUS, &args.common.process, Health::new).await?;
+    let (clock, health) = (process.clock.clone(), Arc::clone(&process.health));
     let view = Arc::new(SharedView::default());
     let sockets = Sockets::new(SocketSettings {
         per_address: args.sockets_per_address,
         heartbeat: Duration::from_millis(args.heartbeat_ms),
         proxies: proxies.clone(),
-        origins: origins.clone(),
+        origins: args.edge.origins(),
     });
     let desk = http::Desk {
         view: Arc::clone(&view),
         health: Arc::clone(&health),
         sockets: Arc::clone(&sockets),
         clock: clock.clone(),
-        shutdown: shutdown.clone(),
+        shutdown: process.shutdown.clone(),
     };
     let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
-    let routes = http::routes(desk, limited);
-    let router = router(Arc::clone(&health), routes).layer(origins.layer());
-    let server = tokio::spawn(serve(listener, router, clock.clone(), shutdown.clone()));
-
-    let worked = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Ok(()),
-        worked = work(&args, clock, &view, &health, address) => worked,
-    };
-    health.set_stopping();
-    shutdown.begin();
-    server.await.context("serving HTTP failed")?;
+    let serving = process.serve(Routes {
+        public: http::routes(desk, limited),
+        origins: Some(args.edge.origins()),
+        management: Router::new(),
+    })?;
+    let announcement = serving.announcement;
+    let worked = serving.run(work(&args, clock, &view, &health, announcement)).await;
     sockets.finish().await;
     worked
 }
@@ -110,10 +93,10 @@ async fn work(
     clock: Clock,
     view: &SharedView,
     health: &Health,
-    address: SocketAddr,
+    announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
     let follower = Follower::start(&log, &Topic::ALL);
-    consume::follow(follower, view, health, address).await
+    consume::follow(follower, view, health, announcement).await
 }

@@ -148,7 +148,7 @@ pub(crate) enum Reply<T> {
     Ok(T),
     /// 402: the card was declined; the body is the same charge.
     PaymentRequired(T),
-    /// 503 with a body of its own: `GET /health` before the service is ready.
+    /// 503 with a body of its own: `GET /ready` before the service is ready.
     Unavailable(T),
 }
 

@@ -5,8 +5,11 @@
 
 mod body;
 mod cors;
+mod edge;
 mod error;
 mod limited;
+pub(crate) mod management;
+mod measured;
 mod serve;
 
 use std::sync::Arc;
@@ -14,14 +17,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) use body::json_body;
 pub(crate) use cors::AllowedOrigins;
+pub use edge::EdgeArgs;
 pub(crate) use error::{ApiError, FreshlyCreated, Reply};
 pub(crate) use limited::{Limited, limited};
 pub(crate) use serve::{Peer, serve};
 
+use crate::kit::clock::Clock;
 use crate::kit::health::{self, Health};
 
 /// Connections that wait to be accepted: a crowd that arrives at once must not see resets.
@@ -47,15 +53,17 @@ pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// `routes` with `GET /health` and the specification's error body for unknown paths and methods.
+/// `routes` with `GET /health` and `GET /ready`, the specification's error body for unknown paths and
+/// methods, and every request counted.
 ///
 /// A layer for everything (CORS) goes around the result: within `routes` it would miss the fallbacks,
 /// and preflight requests are just that.
-pub(crate) fn router(health: Arc<Health>, routes: Router) -> Router {
+pub(crate) fn router(health: Arc<Health>, routes: Router, clock: Clock) -> Router {
     routes
         .merge(health::routes(health))
         .fallback(|uri: Uri| async move { ApiError::unknown_path(uri.path()) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::wrong_method(&method, uri.path())
         })
+        .layer(from_fn_with_state(clock, measured::measured))
 }

@@ -19,6 +19,7 @@ use tower::Service;
 
 use super::error::{ApiError, finish};
 use crate::kit::clock::Clock;
+use crate::kit::metrics::HTTP_CONNECTIONS;
 use crate::kit::shutdown::Shutdown;
 
 /// HTTP connections at once; a WebSocket counts only until its handshake is done.
@@ -62,8 +63,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Clock, s
         };
         let Some((permit, stream, peer)) = accepted else { continue };
         let served = connection(stream, peer, router.clone(), clock.clone(), shutdown.clone());
+        HTTP_CONNECTIONS.add(1.0);
         connections.spawn(async move {
             served.await;
+            HTTP_CONNECTIONS.add(-1.0);
             drop(permit);
         });
     }

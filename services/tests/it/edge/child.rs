@@ -9,6 +9,7 @@ use contract::process::Ready;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use services::ServiceCommand;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -43,11 +44,17 @@ fn service_process() {
 pub(crate) struct Service {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where metrics and management are; unknown before the service is ready.
+    pub(crate) management: Option<SocketAddr>,
+    /// What outlives the process, unless the arguments name another place.
+    _data: TempDir,
 }
 
-fn command(arguments: &[&str]) -> Command {
+fn command(arguments: &[&str], data: &TempDir) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
+        .env("DATA_DIR", data.path())
+        .env("MANAGEMENT_PORT", "0")
         .args(["--ignored", "--exact", "--nocapture", "edge::child::service_process"])
         .env(ARGUMENTS, [arguments, &["--exit-with-parent"]].concat().join("\n"))
         .stdin(Stdio::piped())
@@ -59,7 +66,8 @@ fn command(arguments: &[&str]) -> Command {
 impl Service {
     /// Starts a service and waits until it is ready.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let mut child = command(arguments, &data).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = async {
             while let Some(line) = lines.next_line().await.unwrap() {
@@ -72,7 +80,7 @@ impl Service {
         };
         let ready = tokio::time::timeout(DEADLINE, ready).await.expect("ready in time");
         assert_eq!(ready.ready, arguments[0]);
-        Self { child, address: ready.address }
+        Self { child, address: ready.address, management: ready.management, _data: data }
     }
 
     /// Starts a service on a free port, reading and writing the log at `kafka`.
@@ -86,14 +94,15 @@ impl Service {
         // Free a moment ago, and nobody else asks for a port by its number.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
-        let child = command(&[arguments, &["--port", &port]].concat()).spawn().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let child = command(&[arguments, &["--port", &port]].concat(), &data).spawn().unwrap();
         let accepts = async {
             while TcpStream::connect(address).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(DEADLINE, accepts).await.expect("listens in time");
-        Self { child, address }
+        Self { child, address, management: None, _data: data }
     }
 
     /// Bytes of memory that it has written to and holds.
@@ -108,7 +117,8 @@ impl Service {
 
     /// Starts a service that has to fail at its start; returns what it says, and how it ends.
     pub(crate) async fn fail(arguments: &[&str]) -> (String, ExitStatus) {
-        let mut child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let mut child = command(arguments, &data).stderr(Stdio::piped()).spawn().unwrap();
         // Waiting closes the child's standard input, which would end it in order.
         let _open = child.stdin.take();
         let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.unwrap();

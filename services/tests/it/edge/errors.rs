@@ -70,6 +70,7 @@ async fn unknown_paths_and_methods_are_errors_of_the_same_shape() {
     let health: Health = health.json();
     assert_eq!((health.status.as_str(), health.service.as_str()), ("ok", "order"));
     assert_eq!(health.kafka, "connected");
+    assert_eq!(read(order.address, "/ready").await.status, 200);
 }
 
 #[tokio::test]
@@ -130,10 +131,13 @@ async fn before_it_has_read_the_log_a_service_answers_503_and_says_when_to_come_
         ("order", "/order"),
     ] {
         let starting = Service::starting(&[service, "--kafka", &kafka]).await;
-        let health = read(starting.address, "/health").await;
-        assert_eq!(health.status, 503);
-        let health: Health = health.json();
-        assert_eq!((health.status.as_str(), health.kafka.as_str()), ("starting", "disconnected"));
+        for (path, status) in [("/health", 200), ("/ready", 503)] {
+            let health = read(starting.address, path).await;
+            assert_eq!(health.status, status, "{path}");
+            let health: Health = health.json();
+            let told = (health.status.as_str(), health.kafka.as_str());
+            assert_eq!(told, ("starting", "disconnected"));
+        }
         let request = if service == "order" { post(path, &[JSON], ORDER) } else { get(path) };
         let answer = send_from(HERE, starting.address, request).await;
         answer.error(503);

@@ -6,6 +6,7 @@ mod errors;
 mod gateway;
 mod idempotency;
 mod limits;
+mod management;
 #[cfg(target_os = "linux")]
 mod memory;
 pub(crate) mod records;

@@ -1,0 +1,19 @@
+//! The management door: what those who run the shop ask for.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::kit::metrics::Scrape;
+
+/// `GET /metrics`. Whoever wants more merges it.
+pub(crate) fn routes(scrape: Scrape) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(scrape)
+}
+
+async fn metrics(State(scrape): State<Scrape>) -> Response {
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, text)], scrape.render()).into_response()
+}

@@ -1,0 +1,163 @@
+//! Every metric of the services, and their text for Prometheus.
+//!
+//! One table names them all. Labels have few values: routes, reasons, topics, never an order.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the latency histograms, in seconds: around the specification's limits (§8.1) and
+/// up to the longest time that anything may take.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// How often samples are gathered into buckets, so that they do not pile up while nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A label's name and value.
+pub(crate) type Label = (&'static str, &'static str);
+
+/// Only ever grows.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    name: &'static str,
+}
+
+impl Counter {
+    pub(crate) fn add_to(&self, labels: &[Label], count: u64) {
+        metrics::counter!(self.name, labels).increment(count);
+    }
+
+    /// For label values that are not known before the program runs. They must be few all the same.
+    pub(crate) fn add_named(&self, labels: &[(&'static str, String)], count: u64) {
+        metrics::counter!(self.name, labels).increment(count);
+    }
+}
+
+/// Goes up and down.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    name: &'static str,
+}
+
+impl Gauge {
+    pub(crate) fn set(&self, value: f64) {
+        metrics::gauge!(self.name).set(value);
+    }
+
+    pub(crate) fn add(&self, change: f64) {
+        metrics::gauge!(self.name).increment(change);
+    }
+}
+
+/// How long something takes.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    name: &'static str,
+}
+
+impl Histogram {
+    pub(crate) fn record_of(&self, labels: &[Label], took: Duration) {
+        metrics::histogram!(self.name, labels).record(took.as_secs_f64());
+    }
+
+    /// As [`Counter::add_named`].
+    pub(crate) fn record_named(&self, labels: &[(&'static str, String)], took: Duration) {
+        metrics::histogram!(self.name, labels).record(took.as_secs_f64());
+    }
+}
+
+macro_rules! kind {
+    (Counter, $name:literal, $help:literal) => {
+        metrics::describe_counter!($name, $help)
+    };
+    (Gauge, $name:literal, $help:literal) => {
+        metrics::describe_gauge!($name, $help)
+    };
+    (Histogram, $name:literal, $help:literal) => {
+        metrics::describe_histogram!($name, $help)
+    };
+}
+
+/// The table: a static for each metric, and its help text.
+macro_rules! table {
+    ($($variable:ident: $kind:ident = $name:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(crate) static $variable: $kind = $kind { name: $name };
+        )*
+
+        fn describe() {
+            $(kind!($kind, $name, $help);)*
+        }
+
+        #[cfg(test)]
+        const NAMES: &[(&str, &str)] = &[$((stringify!($kind), $name)),*];
+    };
+}
+
+table! {
+    HTTP_REQUESTS: Counter = "http_requests_total", "Requests answered, by route, method and status.";
+    HTTP_SECONDS: Histogram = "http_request_duration_seconds", "Time from a request's headers to its answer, by route.";
+    HTTP_CONNECTIONS: Gauge = "http_connections", "HTTP connections open now.";
+    EVENTS_PUBLISHED: Counter = "events_published_total", "Events that the log has acknowledged, by topic.";
+    PUBLISH_SECONDS: Histogram = "publish_duration_seconds", "Time that one append to the log takes, by topic.";
+    PUBLISH_FAILURES: Counter = "publish_failures_total", "Appends to the log that failed and are tried again, by topic.";
+    EVENTS_READ: Counter = "events_read_total", "Events read from the log, by topic.";
+    STAGE_SECONDS: Histogram = "pipeline_stage_duration_seconds", "Time from an event's timestamp to its being taken in here, by topic.";
+    DEAD_LETTERS: Counter = "dead_letters_total", "Records that nobody can read, by topic.";
+    SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
+    KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
+}
+
+/// What is known of all metrics, as Prometheus reads it.
+#[derive(Clone)]
+pub(crate) struct Scrape(PrometheusHandle);
+
+impl Scrape {
+    /// Makes this process record its metrics from now on.
+    ///
+    /// # Errors
+    /// When it does so already.
+    pub(crate) fn install() -> anyhow::Result<Self> {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .context("the buckets of the metrics")?
+            .build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// Prometheus' text format, version 0.0.4.
+    pub(crate) fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Keeps what was recorded small, for as long as the process lives.
+    pub(crate) async fn upkeep(self) {
+        loop {
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
+            self.0.run_upkeep();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_say_their_kind() {
+        let names: HashSet<_> = NAMES.iter().map(|(_, name)| name).collect();
+        assert_eq!(names.len(), NAMES.len());
+        for (kind, name) in NAMES {
+            assert_eq!(*kind == "Counter", name.ends_with("_total"), "{name}");
+            assert_eq!(*kind == "Histogram", name.ends_with("_seconds"), "{name}");
+        }
+    }
+}

@@ -69,10 +69,18 @@ fn keep_to_small_pages() {
 #[cfg(not(target_os = "linux"))]
 fn keep_to_small_pages() {}
 
+/// `json` for one JSON object a line; anything else for text.
+const LOG_FORMAT: &str = "LOG_FORMAT";
+
 /// `RUST_LOG` decides; without it warnings, or errors only where a dashboard would be disturbed.
 fn log_to_stderr(command: &Command) {
     // rskafka warns at every attempt; whoever asked for Kafka tells the outcome in one line.
     let default = if matches!(command, Command::Run(_)) { "error" } else { "warn,rskafka=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+        lines.json().flatten_event(true).init();
+    } else {
+        lines.init();
+    }
 }

@@ -24,6 +24,9 @@ pub struct Message<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<String>,
     pub timestamp: Timestamp,
+    /// Where in its trace an update stands (W3C Trace Context), when its order was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub data: Option<T>,
 }

@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
 use crate::kit::kafka::KafkaDriver;
+use crate::kit::trace::TraceContext;
 
 /// One event read from the log.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct Received {
     pub(crate) timestamp: Timestamp,
     /// The `event-version` header.
     pub(crate) version: &'static str,
+    /// The `traceparent` header, where there is a good one.
+    pub(crate) trace: Option<TraceContext>,
     /// The record's value as it stands in the log.
     pub(crate) value: Bytes,
     pub(crate) event: Event,

@@ -25,6 +25,10 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        metrics::counter!(self.name).increment(count);
+    }
+
     pub(crate) fn add_to(&self, labels: &[Label], count: u64) {
         metrics::counter!(self.name, labels).increment(count);
     }
@@ -107,6 +111,8 @@ table! {
     EVENTS_READ: Counter = "events_read_total", "Events read from the log, by topic.";
     STAGE_SECONDS: Histogram = "pipeline_stage_duration_seconds", "Time from an event's timestamp to its being taken in here, by topic.";
     DEAD_LETTERS: Counter = "dead_letters_total", "Records that nobody can read, by topic.";
+    TRACE_SPANS_SENT: Counter = "trace_spans_sent_total", "Spans that the collector has taken.";
+    TRACE_SPANS_DROPPED: Counter = "trace_spans_dropped_total", "Spans that never reached a collector.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

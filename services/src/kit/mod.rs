@@ -12,7 +12,7 @@
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
-//! | [`metrics`] | every metric, in one table |
+//! | [`metrics`], [`trace`] | every metric, in one table; spans of traces, for a collector |
 
 pub(crate) mod client_address;
 pub(crate) mod clock;
@@ -33,4 +33,5 @@ pub(crate) mod record;
 pub(crate) mod rng;
 pub(crate) mod service;
 pub(crate) mod shutdown;
+pub(crate) mod trace;
 pub(crate) mod worker;

@@ -18,6 +18,7 @@ use super::health::Health;
 use super::http::{bind, management, router, serve};
 use super::metrics::Scrape;
 use super::shutdown::Shutdown;
+use super::trace::{Exporter, TraceArgs};
 
 /// Where management listens: never further than this machine.
 const LOOPBACK: &str = "127.0.0.1";
@@ -35,6 +36,8 @@ pub struct ProcessArgs {
     /// [default: 1000 above the service's known port; with --port 0, any].
     #[arg(long, env = "MANAGEMENT_PORT")]
     pub management_port: Option<u16>,
+    #[command(flatten)]
+    pub trace: TraceArgs,
     /// Stop when standard input closes.
     #[arg(long)]
     pub exit_with_parent: bool,
@@ -57,6 +60,7 @@ pub(crate) struct Process {
     listener: TcpListener,
     management: TcpListener,
     scrape: Scrape,
+    exporter: Option<Exporter>,
 }
 
 /// What is served, and at which door.
@@ -87,8 +91,10 @@ impl Process {
         let management =
             bind(LOOPBACK, management_port).await.context("the port for management")?;
         let scrape = Scrape::install()?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let exporter = args.trace.install(name, &address.to_string())?;
         let health = health(name, clock.clone());
-        Ok(Self { clock, shutdown, health, name, listener, management, scrape })
+        Ok(Self { clock, shutdown, health, name, listener, management, scrape, exporter })
     }
 
     /// Serves both doors from now on.
@@ -96,7 +102,8 @@ impl Process {
     /// # Errors
     /// When a listener has lost its address.
     pub(crate) fn serve(self, routes: Routes) -> anyhow::Result<Serving> {
-        let Self { clock, shutdown, health, name, listener, management: inner, scrape } = self;
+        let Self { clock, shutdown, health, name, listener, management: inner, .. } = self;
+        let (scrape, exporter) = (self.scrape, self.exporter);
         let address =
             |listener: &TcpListener| listener.local_addr().context("the listener has no address");
         let announcement =
@@ -111,7 +118,7 @@ impl Process {
         servers.spawn(serve(listener, public, clock.clone(), shutdown.clone()));
         servers.spawn(serve(inner, managed, clock, shutdown.clone()));
         let upkeep = tokio::spawn(scrape.upkeep());
-        Ok(Serving { shutdown, health, announcement, servers, upkeep })
+        Ok(Serving { shutdown, health, announcement, servers, upkeep, exporter })
     }
 }
 
@@ -122,6 +129,7 @@ pub(crate) struct Serving {
     pub(crate) announcement: Announcement,
     servers: JoinSet<()>,
     upkeep: tokio::task::JoinHandle<()>,
+    exporter: Option<Exporter>,
 }
 
 impl Serving {
@@ -148,6 +156,9 @@ impl Serving {
         self.shutdown.begin();
         while self.servers.join_next().await.is_some() {}
         self.upkeep.abort();
+        if let Some(exporter) = self.exporter {
+            exporter.finish().await;
+        }
     }
 }
 
@@ -198,6 +209,7 @@ mod tests {
             host: LOOPBACK.to_owned(),
             port,
             management_port,
+            trace: TraceArgs { otlp_endpoint: None, trace_ratio: 1.0 },
             exit_with_parent: false,
         };
         assert_eq!(args(None, None).ports(8080), (8080, 9080));

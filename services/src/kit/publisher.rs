@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use contract::Timestamp;
-use contract::events::Event;
 use contract::topics::{Topic, partition_for_key};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
@@ -112,18 +110,14 @@ impl Publisher {
         Self { shared: Arc::new(shared), patience: settings.patience }
     }
 
-    /// Appends `event`, which happened `at`, and waits until the log has it.
+    /// Appends an event, and waits until the log has it.
     ///
     /// # Errors
     /// [`PublishError`]. After `TimedOut` the event may still come to stand in the log; one that has
     /// not been sent by then never will be.
-    pub(crate) async fn publish(
-        &self,
-        event: &Event,
-        at: Timestamp,
-    ) -> Result<Position, PublishError> {
+    pub(crate) async fn publish(&self, outgoing: Outgoing) -> Result<Position, PublishError> {
         let (waiter, answer) = oneshot::channel();
-        self.submit(event, at, Reply::Waiter(waiter))?;
+        self.submit(outgoing, Reply::Waiter(waiter))?;
         let answer = match self.patience {
             Some(patience) => {
                 tokio::time::timeout(patience, answer).await.map_err(|_| PublishError::TimedOut)?
@@ -133,19 +127,18 @@ impl Publisher {
         answer.map_err(|_| PublishError::Closed)?
     }
 
-    /// Appends `event` some time; `token` comes to `acknowledgements` when the log has it. It is tried
+    /// Appends an event some time; `token` comes to `acknowledgements` when the log has it. It is tried
     /// until it succeeds, or until the receiver of the acknowledgements is gone.
     ///
     /// # Errors
     /// [`PublishError::Full`] and [`PublishError::Closed`], at once.
     pub(crate) fn enqueue(
         &self,
-        event: &Event,
-        at: Timestamp,
+        outgoing: Outgoing,
         acknowledgements: &Acknowledgements,
         token: Token,
     ) -> Result<(), PublishError> {
-        self.submit(event, at, Reply::Token(acknowledgements.clone(), token))
+        self.submit(outgoing, Reply::Token(acknowledgements.clone(), token))
     }
 
     /// Whether the last append to every partition went well.
@@ -153,12 +146,12 @@ impl Publisher {
         self.shared.failing.load(Ordering::Relaxed) == 0
     }
 
-    fn submit(&self, event: &Event, at: Timestamp, reply: Reply) -> Result<(), PublishError> {
-        if event.event_type().topic() != self.shared.topic {
-            let (name, topic) = (event.event_type().name(), self.shared.topic.name());
+    fn submit(&self, outgoing: Outgoing, reply: Reply) -> Result<(), PublishError> {
+        let event_type = outgoing.event_type();
+        if event_type.topic() != self.shared.topic {
+            let (name, topic) = (event_type.name(), self.shared.topic.name());
             return Err(PublishError::Refused(format!("{name} does not belong on {topic}")));
         }
-        let outgoing = Outgoing::new(event, at);
         let partitions = i32::try_from(self.shared.queues.len()).unwrap_or(i32::MAX);
         let partition = partition_for_key(outgoing.key().as_bytes(), partitions);
         let queue = usize::try_from(partition).ok().and_then(|index| self.shared.queues.get(index));

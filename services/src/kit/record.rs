@@ -10,6 +10,7 @@ use contract::ids::OrderId;
 use contract::topics::{Topic, header};
 
 use super::log::{RawRecord, Received};
+use super::trace::{TRACEPARENT, TraceContext};
 
 /// An event on its way into the log. Encoded once, so that every attempt sends the same bytes.
 #[derive(Debug)]
@@ -18,9 +19,11 @@ pub(crate) struct Outgoing {
     event_type: EventType,
     value: Vec<u8>,
     at: Timestamp,
+    trace: Option<TraceContext>,
 }
 
 impl Outgoing {
+    /// `event`, which happened `at`.
     #[must_use]
     pub(crate) fn new(event: &Event, at: Timestamp) -> Self {
         Self {
@@ -28,7 +31,19 @@ impl Outgoing {
             event_type: event.event_type(),
             value: event.encode(),
             at,
+            trace: None,
         }
+    }
+
+    /// As a part of a trace.
+    #[must_use]
+    pub(crate) fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    #[must_use]
+    pub(crate) const fn event_type(&self) -> EventType {
+        self.event_type
     }
 
     /// The key: decides the partition.
@@ -41,12 +56,15 @@ impl Outgoing {
     #[must_use]
     pub(crate) fn record(&self) -> RawRecord {
         let timestamp = self.at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let headers = BTreeMap::from([
+        let mut headers = BTreeMap::from([
             (header::EVENT_TYPE.to_owned(), self.event_type.name().into()),
             (header::EVENT_VERSION.to_owned(), header::CURRENT_VERSION.into()),
             (header::PRODUCER_SERVICE.to_owned(), self.event_type.topic().producer().into()),
             (header::TIMESTAMP.to_owned(), timestamp.into()),
         ]);
+        if let Some(trace) = self.trace {
+            headers.insert(TRACEPARENT.to_owned(), trace.to_string().into());
+        }
         RawRecord {
             key: Some(self.key().into_bytes()),
             value: Some(self.value.clone()),
@@ -81,6 +99,7 @@ pub(crate) fn decode(topic: Topic, partition: i32, offset: i64, mut record: RawR
     let reason = match read(topic, &record, &value) {
         Ok(event) => {
             let timestamp = timestamp_of(&record);
+            let trace = trace_of(&record);
             let version = header::CURRENT_VERSION;
             return Decoded::Event(Box::new(Received {
                 topic,
@@ -88,6 +107,7 @@ pub(crate) fn decode(topic: Topic, partition: i32, offset: i64, mut record: RawR
                 offset,
                 timestamp,
                 version,
+                trace,
                 value,
                 event,
             }));
@@ -138,6 +158,10 @@ fn timestamp_of(record: &RawRecord) -> Timestamp {
     header.map_or(record.timestamp, |time| time.with_timezone(&Utc))
 }
 
+fn trace_of(record: &RawRecord) -> Option<TraceContext> {
+    record.headers.get(TRACEPARENT).and_then(|header| TraceContext::parse(header))
+}
+
 #[cfg(test)]
 mod tests {
     use contract::events::OrderCreated;
@@ -176,6 +200,20 @@ mod tests {
         assert_eq!(received.event, event);
         assert_eq!((received.partition, received.offset), (3, 7));
         assert_eq!(received.timestamp.timestamp_micros(), 1_750_000_000_123_456);
+    }
+
+    #[test]
+    fn a_trace_goes_along_and_a_broken_one_is_none() {
+        let trace = TraceContext { trace_id: 7, span_id: 8, sampled: true };
+        let record = outgoing().1.traced(Some(trace)).record();
+        let trace_in = |record| match decode(Topic::Orders, 0, 0, record) {
+            Decoded::Event(received) => received.trace,
+            other => panic!("unreadable: {other:?}"),
+        };
+        assert_eq!(trace_in(record.clone()), Some(trace));
+        let mut broken = record;
+        broken.headers.insert(TRACEPARENT.into(), b"00-7-8-01".to_vec());
+        assert_eq!(trace_in(broken), None);
     }
 
     #[test]

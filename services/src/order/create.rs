@@ -9,11 +9,14 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use tracing::info;
 
 use super::domain::{Decision, Orders};
 use crate::kit::clock::Clock;
 use crate::kit::publisher::{PublishError, Publisher};
+use crate::kit::record::Outgoing;
 use crate::kit::rng;
+use crate::kit::trace::{Kind, Span, TraceContext};
 
 /// What became of a publication; `None` while it is on its way.
 type Outcome = Option<Result<(), PublishError>>;
@@ -68,10 +71,11 @@ impl Desk {
         self: &Arc<Self>,
         key: Option<&str>,
         order: CreateOrderRequest,
+        trace: Option<TraceContext>,
     ) -> Result<OrderId, CreateError> {
         let Some(key) = key else {
             let order_id = self.random_id();
-            self.publish(order_id, order, None).await.map_err(CreateError::Publish)?;
+            self.publish(order_id, order, None, trace).await.map_err(CreateError::Publish)?;
             return Ok(order_id);
         };
         let order_id = OrderId::for_idempotency_key(key);
@@ -87,7 +91,7 @@ impl Desk {
             Decision::Join(on_its_way) | Decision::Publish(on_its_way) => on_its_way,
         };
         if let Some(outcome) = sender {
-            self.publish_apart(order_id, order, key.to_owned(), outcome);
+            self.publish_apart(order_id, order, key.to_owned(), trace, outcome);
         }
         let outcome = on_its_way.wait_for(Option::is_some).await;
         match outcome.ok().and_then(|outcome| outcome.clone()) {
@@ -104,11 +108,12 @@ impl Desk {
         order_id: OrderId,
         order: CreateOrderRequest,
         key: String,
+        trace: Option<TraceContext>,
         outcome: watch::Sender<Outcome>,
     ) {
         let desk = Arc::clone(self);
         self.on_their_way.spawn(async move {
-            let published = desk.publish(order_id, order, Some(key)).await;
+            let published = desk.publish(order_id, order, Some(key), trace).await;
             desk.orders().settle(order_id, published.is_ok());
             outcome.send_replace(Some(published));
         });
@@ -119,6 +124,7 @@ impl Desk {
         order_id: OrderId,
         order: CreateOrderRequest,
         request_id: Option<String>,
+        trace: Option<TraceContext>,
     ) -> Result<(), PublishError> {
         let event = Event::Order(OrderCreated {
             order_id,
@@ -128,7 +134,15 @@ impl Desk {
             request_id,
         });
         let publisher = self.publisher.get().ok_or(PublishError::Closed)?;
-        publisher.publish(&event, self.clock.now()).await.map(drop)
+        let now = self.clock.now();
+        let mut span = Span::under(trace, Kind::Producer, now);
+        span.attribute("order.id", order_id);
+        let trace = span.context();
+        info!(order = %order_id, trace = trace.map(display), "taken");
+        let outgoing = Outgoing::new(&event, now).traced(trace);
+        let published = publisher.publish(outgoing).await.map(drop);
+        span.end("orders publish", self.clock.now(), published.is_err());
+        published
     }
 
     fn random_id(&self) -> OrderId {

@@ -13,6 +13,7 @@ use super::request::{self, Invalid};
 use crate::kit::health::Health;
 use crate::kit::http::{ApiError, FreshlyCreated, Limited, json_body, limited};
 use crate::kit::publisher::PublishError;
+use crate::kit::trace::TraceContext;
 
 /// When a client should try again whose order could not be published.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -39,9 +40,10 @@ async fn create_order(
     health.check_ready()?;
     let key = request.headers().get(IDEMPOTENCY_KEY).cloned();
     let key = key.as_ref().map(|key| request::idempotency_key(key.as_bytes())).transpose()?;
+    let trace = request.extensions().get::<TraceContext>().copied();
     let order = request::parse(&json_body(request).await?)?;
     let (product_id, quantity) = (order.product_id, order.quantity);
-    let order_id = desk.create(key, order).await?;
+    let order_id = desk.create(key, order, trace).await?;
     let status = CREATED.to_owned();
     Ok(FreshlyCreated(CreateOrderResponse { order_id, product_id, quantity, status }))
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::domain::{StoredEvent, StoredOrder};
+use crate::kit::trace::TraceContext;
 
 /// [`contract::order::Order`], borrowed. Field for field in its order.
 #[derive(Serialize)]
@@ -85,11 +86,17 @@ pub(super) fn status(order_id: OrderId, order: &StoredOrder) -> String {
 }
 
 /// An `order_update`: the whole order with all its events.
-pub(super) fn update(order_id: OrderId, order: &StoredOrder, now: Timestamp) -> String {
+pub(super) fn update(
+    order_id: OrderId,
+    order: &StoredOrder,
+    now: Timestamp,
+    trace: Option<TraceContext>,
+) -> String {
     let message = Message {
         message_type: MessageType::OrderUpdate,
         order_id: Some(order_id.to_string()),
         timestamp: now,
+        traceparent: trace.map(|trace| trace.to_string()),
         data: Some(order_view(order_id, order)),
     };
     json(&message, capacity(order))
@@ -99,14 +106,22 @@ pub(super) fn update(order_id: OrderId, order: &StoredOrder, now: Timestamp) -> 
 pub(super) fn error(id: &str, code: &str, message: &str, now: Timestamp) -> String {
     let data = ErrorData { code: code.to_owned(), message: message.to_owned(), details: None };
     let message_type = MessageType::Error;
-    let order_id = Some(id.to_owned());
-    json(&Message { message_type, order_id, timestamp: now, data: Some(data) }, 256)
+    let (order_id, traceparent) = (Some(id.to_owned()), None);
+    let data = Some(data);
+    json(&Message { message_type, order_id, timestamp: now, traceparent, data }, 256)
 }
 
 /// The answer to a `ping` in JSON.
 pub(super) fn pong(id: &str, now: Timestamp) -> String {
     let (message_type, order_id) = (MessageType::Pong, Some(id.to_owned()));
-    json(&Message::<ErrorData> { message_type, order_id, timestamp: now, data: None }, 128)
+    let pong = Message::<ErrorData> {
+        message_type,
+        order_id,
+        timestamp: now,
+        traceparent: None,
+        data: None,
+    };
+    json(&pong, 128)
 }
 
 #[cfg(test)]
@@ -165,7 +180,7 @@ mod tests {
             };
             let expected = serde_json::to_string(&order).unwrap();
             assert_eq!(status(sample_id(), stored), expected);
-            let frame = update(sample_id(), stored, order.created_at);
+            let frame = update(sample_id(), stored, order.created_at, None);
             let parsed: Message<Order> = serde_json::from_str(&frame).unwrap();
             assert_eq!(parsed.data, Some(order));
             assert_eq!(parsed.order_id, Some(sample_id().to_string()));

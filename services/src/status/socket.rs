@@ -11,9 +11,10 @@ use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::render;
-use super::view::{SharedView, Subscriber};
+use super::view::{News, SharedView, Subscriber};
 use crate::kit::clock::Clock;
 use crate::kit::shutdown::Shutdown;
+use crate::kit::trace::{Kind, Span};
 
 /// How long a message may take to be written: a reader that stands still for longer is cut off.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -119,10 +120,14 @@ impl Conversation {
     async fn show_news(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         let Some(watch) = &self.watch else { return Ok(()) };
         let now = self.session.clock.now();
-        let frame = watch.view.lock().take(watch.order_id, &watch.subscriber, now);
-        if let Some(frame) = frame {
+        let news = watch.view.lock().take(watch.order_id, &watch.subscriber, now);
+        if let Some(News { frame, trace }) = news {
             self.shown = true;
-            self.send(socket, Message::Text(frame)).await?;
+            let mut span = Span::under(trace, Kind::Producer, now);
+            span.attribute("order.id", watch.order_id);
+            let sent = self.send(socket, Message::Text(frame)).await;
+            span.end("order_update send", self.session.clock.now(), sent.is_err());
+            sent?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::domain::Orders;
 use super::render;
 use crate::kit::log::Received;
+use crate::kit::trace::TraceContext;
 
 /// One socket, as the view knows it.
 #[derive(Debug, Default)]
@@ -31,6 +32,14 @@ impl Subscriber {
     }
 }
 
+/// What a socket is shown.
+#[derive(Debug, PartialEq)]
+pub(super) struct News {
+    pub(super) frame: Utf8Bytes,
+    /// The trace that the newest event belongs to.
+    pub(super) trace: Option<TraceContext>,
+}
+
 /// The sockets of one order.
 #[derive(Debug, Default)]
 struct Watched {
@@ -39,6 +48,8 @@ struct Watched {
     waiting: usize,
     /// The newest frame, from when the first of them takes it until the last one has.
     frame: Option<Utf8Bytes>,
+    /// Of the newest event.
+    trace: Option<TraceContext>,
 }
 
 /// Orders and their watchers.
@@ -56,7 +67,7 @@ impl View {
             return;
         }
         let Some(watched) = self.watched.get_mut(&event.order_id()) else { return };
-        watched.frame = None;
+        (watched.frame, watched.trace) = (None, record.trace);
         watched.waiting = watched.subscribers.len();
         for subscriber in &watched.subscribers {
             subscriber.changed.store(true, Ordering::Relaxed);
@@ -101,7 +112,7 @@ impl View {
         order_id: OrderId,
         subscriber: &Subscriber,
         now: Timestamp,
-    ) -> Option<Utf8Bytes> {
+    ) -> Option<News> {
         if !subscriber.changed.load(Ordering::Relaxed) {
             return None;
         }
@@ -109,10 +120,13 @@ impl View {
         let order = self.orders.get(order_id)?;
         let frame = match &watched.frame {
             Some(frame) => frame.clone(),
-            None => watched.frame.insert(render::update(order_id, order, now).into()).clone(),
+            None => {
+                let frame = render::update(order_id, order, now, watched.trace);
+                watched.frame.insert(frame.into()).clone()
+            }
         };
         watched.taken(subscriber);
-        Some(frame)
+        Some(News { frame, trace: watched.trace })
     }
 }
 
@@ -158,13 +172,14 @@ mod tests {
             offset: 0,
             timestamp: now(),
             version: "v1",
+            trace: None,
             value: event.encode().into(),
             event,
         }
     }
 
-    fn events_in(frame: Option<Utf8Bytes>) -> Option<usize> {
-        let frame: Message<Order> = serde_json::from_str(frame?.as_str()).unwrap();
+    fn events_in(news: Option<News>) -> Option<usize> {
+        let frame: Message<Order> = serde_json::from_str(news?.frame.as_str()).unwrap();
         Some(frame.data.unwrap().events.len())
     }
 
@@ -201,7 +216,7 @@ mod tests {
         view.fold(&received(EventType::OrderCreated));
         let first = view.take(sample_id(), &sockets[0], now()).unwrap();
         let second = view.take(sample_id(), &sockets[1], now()).unwrap();
-        assert_eq!(first.as_str().as_ptr(), second.as_str().as_ptr(), "the same bytes");
+        assert_eq!(first.frame.as_str().as_ptr(), second.frame.as_str().as_ptr(), "the same bytes");
         assert!(view.watched[&sample_id()].frame.is_some());
         view.unsubscribe(sample_id(), &sockets[2]);
         assert!(view.watched[&sample_id()].frame.is_none());

@@ -1,15 +1,16 @@
 //! The work on the partitions of one assignment.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use contract::Timestamp;
 use contract::events::Event;
 use contract::topics::Topic;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{error, info};
 
 use super::{Decision, Domain, WorkerSettings};
 use crate::kit::dead_letter::{buried_by, bury};
@@ -19,7 +20,8 @@ use crate::kit::log::{Log, Position, Received};
 use crate::kit::progress::Progress;
 use crate::kit::publisher::{Acknowledgements, PublishError, Publisher, Token};
 use crate::kit::reader::{Batch, Readers, Reading, Span};
-use crate::kit::record::Unreadable;
+use crate::kit::record::{Outgoing, Unreadable};
+use crate::kit::trace::{self, Kind};
 
 /// Nobody waits for what a service reads back of its own topic, so it may gather for longer.
 const OWN_TOPIC_LINGER: Duration = Duration::from_millis(100);
@@ -30,6 +32,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// The partitions of one assignment, from folding their history to their last commit.
 pub(super) struct Assignment {
     log: Log,
+    service: &'static str,
     output: Topic,
     max_in_flight: usize,
     lanes: Vec<Lane>,
@@ -42,6 +45,8 @@ pub(super) struct Assignment {
     acknowledged: mpsc::UnboundedReceiver<Vec<(Token, Position)>>,
     acknowledgements: Acknowledgements,
     in_flight: usize,
+    /// Of the records in flight that belong to a trace.
+    spans: HashMap<Token, trace::Span>,
     connected: bool,
 }
 
@@ -99,6 +104,7 @@ impl Assignment {
         let (acknowledgements, acknowledged) = mpsc::unbounded_channel();
         Self {
             log: log.clone(),
+            service: settings.service,
             output: settings.output,
             max_in_flight: settings.max_in_flight,
             lanes,
@@ -109,6 +115,7 @@ impl Assignment {
             acknowledged,
             acknowledgements,
             in_flight: 0,
+            spans: HashMap::new(),
             connected: true,
         }
     }
@@ -201,6 +208,7 @@ impl Assignment {
             match work {
                 Work::Record(token, record) => {
                     self.begin_record(token);
+                    self.begin_span(token, &record, now);
                     match domain.decide(&record, now) {
                         Decision::Nothing => self.finished(token),
                         Decision::Publish(event) => self.publish(token, event, publisher),
@@ -233,12 +241,28 @@ impl Assignment {
         let (lane, offset) = place(token);
         if self.lanes[lane].progress.finish(offset) {
             self.in_flight -= 1;
+            if let Some(span) = self.spans.remove(&token) {
+                span.end(format!("{} process", self.service), self.log.clock.now(), false);
+            }
+        }
+    }
+
+    /// Only records of a trace have one.
+    fn begin_span(&mut self, token: Token, record: &Received, now: Timestamp) {
+        if record.trace.is_some() {
+            let mut span = trace::Span::under(record.trace, Kind::Consumer, now);
+            span.attribute("order.id", record.event.order_id());
+            span.attribute("messaging.destination.name", record.topic.name());
+            self.spans.insert(token, span);
         }
     }
 
     fn publish(&mut self, token: Token, event: Event, publisher: &Publisher) {
-        let now = self.log.clock.now();
-        match publisher.enqueue(&event, now, &self.acknowledgements, token) {
+        let trace = self.spans.get(&token).and_then(trace::Span::context);
+        let (order, event_type) = (event.order_id(), event.event_type().name());
+        info!(service = self.service, %order, event_type, trace = trace.map(display), "decided");
+        let outgoing = Outgoing::new(&event, self.log.clock.now()).traced(trace);
+        match publisher.enqueue(outgoing, &self.acknowledgements, token) {
             Ok(()) => {}
             // Cannot happen while fewer records are in flight than the queue holds; still none is lost.
             Err(PublishError::Full) => {

@@ -12,3 +12,4 @@ mod memory;
 pub(crate) mod records;
 mod sockets;
 mod sockets_bounds;
+mod traces;

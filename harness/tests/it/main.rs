@@ -5,5 +5,6 @@
 mod audit_checks;
 mod command_line;
 mod draft;
+mod logs;
 mod process;
 mod runs;

@@ -10,6 +10,7 @@
 //! | `notification` | tells the buyer how an order ended |
 //! | `status` | folds all topics into orders; live updates over WebSockets |
 //! | `gateway` | the payment gateway, an outside party reached over HTTP only |
+//! | `openapi` | the document that describes them all, and its route |
 //! | `kit` | what they share: the log, publishing, following, group work, HTTP, metrics |
 //!
 //! Services know each other only through the log (`contract` holds what crosses it).
@@ -19,6 +20,7 @@ mod gateway;
 pub mod inventory;
 mod kit;
 mod notification;
+mod openapi;
 mod order;
 mod payment;
 mod shipping;

@@ -12,6 +12,8 @@ use crate::topics::Step;
 /// An order's id: a UUID version 4 in its hyphenated form (specification §2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = Uuid, example = "3fa85f64-5717-4562-b3fc-2c963f66afa6"))]
 pub struct OrderId(pub Uuid);
 
 /// The namespace of every id that is derived from an order's id or from an idempotency key.
@@ -58,6 +60,8 @@ impl FromStr for OrderId {
 
 /// One of the three products that the specification knows (§3.1: `^product-[1-3]$`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(description = "Product identifier"))]
 pub enum ProductId {
     #[serde(rename = "product-1")]
     Product1,

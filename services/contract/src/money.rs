@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// An amount of US dollars in cents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = f32, example = 59.98))]
 pub struct Cents(pub i64);
 
 /// The largest amount that is read from outside: beyond it a double no longer holds every cent.

@@ -7,6 +7,7 @@ use crate::Timestamp;
 /// The `type` of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MessageType {
     OrderUpdate,
     Error,
@@ -17,17 +18,25 @@ pub enum MessageType {
 /// A message in either direction. `data` is an [`crate::order::Order`] in an `order_update` and an
 /// [`ErrorData`] in an `error`; pings and pongs have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(description = "A message of a WebSocket; pings and pongs have no data")
+)]
 pub struct Message<T> {
     #[serde(rename = "type")]
     pub message_type: MessageType,
     /// The id that stands in the socket's path, whether or not it is a UUID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub order_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub timestamp: Timestamp,
     /// Where in its trace an update stands (W3C Trace Context), when its order was traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub data: Option<T>,
 }
 
@@ -37,10 +46,12 @@ fn none<T>() -> Option<T> {
 
 /// The `data` of an `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorData {
     pub code: String,
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub details: Option<String>,
 }
 

@@ -11,11 +11,12 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use contract::http::{Charge, ChargeOutcome, ChargeRequest, IDEMPOTENCY_KEY};
+use contract::http::{Charge, ChargeOutcome, ChargeRequest, ErrorResponse, IDEMPOTENCY_KEY};
 use contract::ids::OrderId;
 use futures_util::stream;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use utoipa::OpenApi;
 
 use super::Args;
 use super::domain::{Ledger, OtherAmount, is_declined};
@@ -106,6 +107,30 @@ pub(super) fn routes(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
+/// The gateway's part of `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(paths(create_charge, read_charge, read_ledger))]
+pub(crate) struct Api;
+
+#[utoipa::path(
+    post,
+    path = "/charges",
+    tag = "Gateway",
+    summary = "Charge an order",
+    description = "Takes the money for an order, once however often it is asked for",
+    params(("Idempotency-Key" = Uuid, Header, description = "The order's id, as in the body")),
+    request_body = ChargeRequest,
+    responses(
+        (status = 200, description = "The money was taken", body = Charge),
+        (status = 400, description = "Not a charge, or its key is not its order", body = ErrorResponse),
+        (status = 402, description = "The card was declined", body = Charge),
+        (status = 408, description = "The body did not arrive within 5 s", body = ErrorResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = ErrorResponse),
+        (status = 415, description = "The body is not declared as JSON", body = ErrorResponse),
+        (status = 422, description = "The order was charged with another amount", body = ErrorResponse),
+        (status = 500, description = "A simulated failure: the charge may or may not exist", body = ErrorResponse),
+    ),
+)]
 async fn create_charge(
     State(gateway): State<Arc<Gateway>>,
     request: Request,
@@ -135,6 +160,18 @@ fn idempotency_key(headers: &HeaderMap) -> Result<OrderId, ApiError> {
     })
 }
 
+#[utoipa::path(
+    get,
+    path = "/charges/{order_id}",
+    tag = "Gateway",
+    summary = "Get what became of a charge",
+    params(("order_id" = Uuid, Path, description = "Unique order identifier")),
+    responses(
+        (status = 200, description = "What was decided", body = Charge),
+        (status = 400, description = "Not an order id", body = ErrorResponse),
+        (status = 404, description = "Nothing was decided about this order", body = ErrorResponse),
+    ),
+)]
 async fn read_charge(
     State(gateway): State<Arc<Gateway>>,
     Path(order_id): Path<String>,
@@ -149,6 +186,16 @@ async fn read_charge(
 }
 
 /// One charge a line, in the order of deciding.
+#[utoipa::path(
+    get,
+    path = "/ledger",
+    tag = "Gateway",
+    summary = "Read all charges",
+    description = "One charge (schema `Charge`) a line, in the order of deciding",
+    responses(
+        (status = 200, description = "All charges", body = String, content_type = "application/x-ndjson"),
+    ),
+)]
 async fn read_ledger(State(gateway): State<Arc<Gateway>>) -> Response {
     let pages = stream::unfold(0, move |first| {
         let gateway = Arc::clone(&gateway);

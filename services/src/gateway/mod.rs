@@ -7,6 +7,8 @@ mod domain;
 mod http;
 mod latency;
 
+pub(crate) use self::http::Api;
+
 use std::sync::Arc;
 
 use contract::process::port;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use contract::http::InventoryItem;
+use contract::http::{ErrorResponse, InventoryItem};
 use contract::ids::ProductId;
+use utoipa::OpenApi;
 
 use super::view::View;
 use crate::kit::health::Health;
@@ -22,6 +23,31 @@ pub(super) fn routes(view: Arc<View>, health: Arc<Health>) -> Router {
     Router::new().route("/inventory/{product_id}", get(item)).with_state(Shelf { view, health })
 }
 
+/// This service's part of `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(paths(item))]
+pub(crate) struct Api;
+
+#[utoipa::path(
+    get,
+    path = "/inventory/{product_id}",
+    tag = "Inventory",
+    operation_id = "read_inventory",
+    summary = "Get stock level",
+    description = "What there is of a product, and how much of it is reserved",
+    params(("product_id" = inline(ProductId), Path, description = "Product identifier")),
+    responses(
+        (status = 200, description = "Stock level", body = InventoryItem, example = json!({
+            "product_id": "product-1",
+            "current_stock": 998,
+            "reserved_stock": 2,
+            "last_updated": "2026-01-02T03:04:05.678901Z",
+        })),
+        (status = 400, description = "The path is not UTF-8", body = ErrorResponse),
+        (status = 404, description = "No such product", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping", body = ErrorResponse),
+    ),
+)]
 async fn item(
     State(shelf): State<Shelf>,
     Path(product): Path<String>,

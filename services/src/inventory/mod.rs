@@ -8,6 +8,8 @@ pub mod ledger;
 pub mod stock;
 mod view;
 
+pub(crate) use self::http::Api;
+
 use std::sync::Arc;
 
 use axum::Router;

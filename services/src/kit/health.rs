@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use contract::http as report;
+use utoipa::OpenApi;
 
 use crate::kit::clock::Clock;
 use crate::kit::http::{ApiError, Reply};
@@ -94,13 +96,13 @@ impl Health {
         }
     }
 
-    fn report(&self) -> contract::http::Health {
+    fn report(&self) -> report::Health {
         let kafka = match (self.uses_kafka, self.kafka_connected.load(Ordering::Acquire)) {
             (false, _) => "unused",
             (true, true) => "connected",
             (true, false) => "disconnected",
         };
-        contract::http::Health {
+        report::Health {
             status: self.status().to_owned(),
             service: self.service.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,15 +112,44 @@ impl Health {
     }
 }
 
+/// What every door of every service serves, for `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(paths(live, ready))]
+pub(crate) struct Api;
+
 /// `GET /health`: 200 for as long as the process lives, so that nobody restarts a service that is
 /// reading its state or waiting for Kafka. `GET /ready`: the same body, with 503 unless it does its work.
 pub(crate) fn routes(health: Arc<Health>) -> Router {
-    let live = async |State(health): State<Arc<Health>>| Reply::Ok(health.report());
-    let ready = async |State(health): State<Arc<Health>>| {
-        let report = health.report();
-        if health.is_ready() { Reply::Ok(report) } else { Reply::Unavailable(report) }
-    };
     Router::new().route("/health", get(live)).route("/ready", get(ready)).with_state(health)
+}
+
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Operations",
+    operation_id = "health",
+    summary = "Ask whether the process lives",
+    responses(
+        (status = 200, description = "It does; `status` tells what it is doing", body = report::Health),
+    ),
+)]
+async fn live(State(health): State<Arc<Health>>) -> Reply<report::Health> {
+    Reply::Ok(health.report())
+}
+
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "Operations",
+    summary = "Ask whether the service does its work",
+    responses(
+        (status = 200, description = "It does", body = report::Health),
+        (status = 503, description = "It is starting or stopping", body = report::Health),
+    ),
+)]
+async fn ready(State(health): State<Arc<Health>>) -> Reply<report::Health> {
+    let report = health.report();
+    if health.is_ready() { Reply::Ok(report) } else { Reply::Unavailable(report) }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ mod domain;
 mod http;
 mod request;
 
+pub(crate) use self::http::Api;
+
 use std::sync::Arc;
 use std::time::Duration;
 

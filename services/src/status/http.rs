@@ -12,10 +12,13 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use contract::http::ErrorResponse;
 use contract::ids::OrderId;
-use contract::ws::MAX_ID_LENGTH;
+use contract::order::Order;
+use contract::ws::{ErrorData, MAX_ID_LENGTH, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
+use utoipa::OpenApi;
 
 use super::socket::{self, Session};
 use super::view::SharedView;
@@ -130,6 +133,31 @@ pub(super) fn routes(desk: Desk, limit: Arc<Limited>) -> Router {
         .with_state(desk)
 }
 
+/// This service's part of `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(
+    paths(read_status, open_socket),
+    components(schemas(Message<Order>, Message<ErrorData>, ErrorData)),
+)]
+pub(crate) struct Api;
+
+#[utoipa::path(
+    get,
+    path = "/status/{orderId}",
+    tag = "Status",
+    summary = "Get order status",
+    description = "Retrieve detailed order status with event history",
+    params(("orderId" = Uuid, Path, description = "Unique order identifier",
+            example = "3fa85f64-5717-4562-b3fc-2c963f66afa6")),
+    responses(
+        (status = 200, description = "Order status retrieved", body = Order),
+        (status = 400, description = "Not an order id", body = ErrorResponse),
+        (status = 404, description = "Order not found", body = ErrorResponse),
+        (status = 429, description = "Too many queries from one client address", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping", body = ErrorResponse),
+    ),
+    extensions(("x-rate-limit" = json!("60 requests/minute per IP"))),
+)]
 async fn read_status(
     State(desk): State<Desk>,
     Path(id): Path<String>,
@@ -147,6 +175,34 @@ async fn read_status(
     Ok(([(CONTENT_TYPE, json)], body).into_response())
 }
 
+#[utoipa::path(
+    get,
+    path = "/ws/{orderId}",
+    tag = "Status",
+    summary = "Watch an order live (WebSocket)",
+    description = "A WebSocket handshake (RFC 6455). Each text message from the server is JSON: an `order_update` \
+                   (schema `Message_Order`) carries the whole order with all its events, an `error` (schema \
+                   `Message_ErrorData`) a code, a `pong` answers a `ping`. A slow reader gets the newest state in \
+                   place of each one before it. The client may send `{\"type\":\"ping\"}` of at most 4 KiB. The \
+                   server pings every 30 s and closes with 1008 after two pings without an answer, 1009 after a \
+                   message too large, 1001 when it stops. An order without an event for 5 s is told \
+                   `order_not_found`, and the socket goes on waiting.",
+    params(
+        ("orderId" = String, Path, min_length = 1, max_length = 64,
+         description = "Unique order identifier; any other text of printable characters waits for ever"),
+        ("Origin" = Option<String>, Header,
+         description = "Sent by browsers: has to be on the list of allowed origins"),
+    ),
+    responses(
+        (status = 101, description = "The connection speaks WebSocket from now on"),
+        (status = 400, description = "Not an id", body = ErrorResponse),
+        (status = 403, description = "Pages of this origin may not open WebSockets here", body = ErrorResponse),
+        (status = 426, description = "Not a WebSocket handshake", body = ErrorResponse),
+        (status = 429, description = "Five WebSockets at once from one client address are open", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping, or all its WebSockets are in use",
+         body = ErrorResponse),
+    ),
+)]
 async fn open_socket(
     State(desk): State<Desk>,
     Path(id): Path<String>,

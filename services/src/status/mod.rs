@@ -16,6 +16,8 @@ mod render;
 mod socket;
 mod view;
 
+pub(crate) use self::http::Api;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api;
 mod edge;
 mod pipeline;
+#[path = "../schemas/mod.rs"]
+mod schemas;

@@ -160,7 +160,8 @@ impl<T: Serialize> IntoResponse for Reply<T> {
                 (StatusCode::PAYMENT_REQUIRED, Json(body)).into_response()
             }
             Self::Unavailable(body) => {
-                (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+                let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+                (StatusCode::SERVICE_UNAVAILABLE, again, Json(body)).into_response()
             }
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod limited;
 pub(crate) mod management;
 mod measured;
+mod panic;
 mod serve;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) use body::json_body;
@@ -29,6 +30,7 @@ pub(crate) use serve::{Peer, serve};
 
 use crate::kit::clock::Clock;
 use crate::kit::health::{self, Health};
+use crate::openapi;
 
 /// Connections that wait to be accepted: a crowd that arrives at once must not see resets.
 const BACKLOG: u32 = 4096;
@@ -53,17 +55,19 @@ pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// `routes` with `GET /health` and `GET /ready`, the specification's error body for unknown paths and
-/// methods, and every request counted.
+/// `routes` with `GET /health`, `GET /ready` and `GET /openapi.json`, the specification's error body for
+/// unknown paths and methods, and every request counted.
 ///
 /// A layer for everything (CORS) goes around the result: within `routes` it would miss the fallbacks,
 /// and preflight requests are just that.
 pub(crate) fn router(health: Arc<Health>, routes: Router, clock: Clock) -> Router {
     routes
         .merge(health::routes(health))
+        .merge(openapi::routes())
         .fallback(|uri: Uri| async move { ApiError::unknown_path(uri.path()) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::wrong_method(&method, uri.path())
         })
+        .layer(from_fn(panic::answered))
         .layer(from_fn_with_state(clock, measured::measured))
 }

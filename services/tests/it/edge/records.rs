@@ -78,7 +78,7 @@ impl Topics {
 /// Records of one request.
 const BATCH: usize = 1000;
 
-fn record(event: &Event, value: Vec<u8>) -> (Topic, i32, Record) {
+pub(crate) fn record(event: &Event, value: Vec<u8>) -> (Topic, i32, Record) {
     let topic = event.event_type().topic();
     let key = event.order_id().to_string().into_bytes();
     let partition = partition_for_key(&key, DEFAULT_PARTITIONS);

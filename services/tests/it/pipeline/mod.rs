@@ -5,6 +5,7 @@ mod group;
 mod history;
 mod races;
 mod saga;
+mod schemas;
 mod shop;
 mod start;
 mod unreadable;

@@ -1,0 +1,6 @@
+//! The document at `/openapi.json`: against the specification, and against what services really answer.
+
+mod document;
+mod doors;
+mod routes;
+mod specification;

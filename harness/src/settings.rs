@@ -25,6 +25,10 @@ pub struct ShopSettings {
     pub decline_rate: f64,
     /// Share of charges that the gateway answers with an error.
     pub error_rate: f64,
+    /// Share of charges that the gateway never answers.
+    pub silent_rate: f64,
+    /// Share of questions about charges that the gateway answers with an error.
+    pub query_error_rate: f64,
     pub gateway_latency_median: Duration,
     pub gateway_latency_p99: Duration,
     /// Orders a minute from one address; 0 for no limit. Likewise the next one.
@@ -42,6 +46,8 @@ impl Default for ShopSettings {
             stock: ProductId::ALL.map(|product| (product, DEFAULT_STOCK)).into(),
             decline_rate: 0.0,
             error_rate: 0.0,
+            silent_rate: 0.0,
+            query_error_rate: 0.0,
             gateway_latency_median: Duration::from_millis(20),
             gateway_latency_p99: Duration::from_millis(100),
             order_limit: 10,
@@ -113,6 +119,8 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
             .map_or(default.stock, |stock: Vec<(String, u64)>| stock_of(reader, stock)),
         decline_rate: reader.or("declineRate", default.decline_rate),
         error_rate: reader.or("errorRate", default.error_rate),
+        silent_rate: reader.or("silentRate", default.silent_rate),
+        query_error_rate: reader.or("queryErrorRate", default.query_error_rate),
         gateway_latency_median: reader.or("gatewayLatencyMedian", default.gateway_latency_median),
         gateway_latency_p99: reader.or("gatewayLatencyP99", default.gateway_latency_p99),
         order_limit: reader.or("orderLimit", default.order_limit),
@@ -121,8 +129,14 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
     };
     let share = 0.0..=1.0;
     let is_share = "must be a share, 0 to 1";
-    reader.ensure("declineRate", share.contains(&settings.decline_rate), is_share);
-    reader.ensure("errorRate", share.contains(&settings.error_rate), is_share);
+    for (name, rate) in [
+        ("declineRate", settings.decline_rate),
+        ("errorRate", settings.error_rate),
+        ("silentRate", settings.silent_rate),
+        ("queryErrorRate", settings.query_error_rate),
+    ] {
+        reader.ensure(name, share.contains(&rate), is_share);
+    }
     reader.ensure("partitions", settings.partitions > 0, "must be at least 1");
     reader.ensure(
         "gatewayLatencyP99",
@@ -201,11 +215,11 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_with_its_line() {
-        let text = "[shop]\ndeclineRate = 2.0\nstock = { product-9 = 1 }\nservces = true\n\
+        let text = "[shop]\ndeclineRate = 2.0\nsilentRate = -0.1\nqueryErrorRate = 1.5\nstock = { product-9 = 1 }\nservces = true\n\
                     [chaos]\nkill = [\"ordr\"]\nfirst = \"1s\"";
         let errors = phase(text).unwrap_err();
         let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
-        assert_eq!(lines, [3, 4, 5, 6, 7], "{errors:?}");
+        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9], "{errors:?}");
         assert!(errors.iter().any(|error| error.message.contains("services")), "{errors:?}");
     }
 }

@@ -20,6 +20,9 @@ pub struct OrderId(pub Uuid);
 const NAMESPACE: Uuid = Uuid::from_u128(0x9d5c_3c1e_6f4b_4b0a_8a57_d00b_b057_e125);
 
 impl OrderId {
+    /// No order id is greater.
+    pub const MAX: Self = Self(Uuid::max());
+
     /// The id of the order that a client asked for under `key` (an `Idempotency-Key`).
     ///
     /// Derived, so that every attempt with one key is the same order, in every process and after every

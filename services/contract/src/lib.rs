@@ -6,6 +6,7 @@
 //! | [`topics`] | topic names, saga steps, Kafka's key partitioner |
 //! | [`order`] | the order as the status service shows it |
 //! | [`http`] | request, response and error bodies |
+//! | [`management`] | bodies of the management endpoints |
 //! | [`ws`] | the WebSocket envelope |
 //! | [`ids`] | order ids, event ids, product ids |
 //! | [`money`] | integer cents inside, dollars outside |
@@ -14,6 +15,7 @@
 pub mod events;
 pub mod http;
 pub mod ids;
+pub mod management;
 pub mod money;
 pub mod order;
 pub mod process;

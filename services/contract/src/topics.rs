@@ -1,5 +1,7 @@
 //! Topics, saga steps, record headers and the partitioner.
 
+use serde::{Deserialize, Serialize};
+
 use crate::events::EventType;
 
 /// The topics of the shop (specification §1.3).
@@ -56,7 +58,8 @@ impl Topic {
 pub const DEFAULT_PARTITIONS: i32 = 4;
 
 /// A step of an order's saga. The first record of a step in its partition is the truth (DESIGN §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Step {
     Created,

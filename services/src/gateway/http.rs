@@ -14,12 +14,12 @@ use axum::routing::{get, post};
 use contract::http::{Charge, ChargeOutcome, ChargeRequest, ErrorResponse, IDEMPOTENCY_KEY};
 use contract::ids::OrderId;
 use futures_util::stream;
-use rand::RngExt;
 use rand::rngs::StdRng;
 use utoipa::OpenApi;
 
 use super::Args;
 use super::domain::{Ledger, OtherAmount, is_declined};
+use super::faults::{Failures, Fate};
 use super::latency::Latency;
 use crate::kit::http::{ApiError, Reply, json_body};
 use crate::kit::rng;
@@ -33,17 +33,9 @@ pub(super) struct Gateway {
     ledger: Mutex<Ledger>,
     rng: Mutex<StdRng>,
     latency: Latency,
+    faults: Arc<Failures>,
     decline_rate: f64,
-    error_rate: f64,
     seed: u64,
-}
-
-/// What becomes of one new charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Answered,
-    FailsBefore,
-    FailsAfter,
 }
 
 impl Gateway {
@@ -54,8 +46,8 @@ impl Gateway {
             ledger: Mutex::default(),
             rng: Mutex::new(rng::seeded(args.seed)),
             latency: Latency::new(args.latency_median_ms, args.latency_p99_ms)?,
+            faults: Failures::new(args),
             decline_rate: args.decline_rate,
-            error_rate: args.error_rate,
             seed: args.seed,
         }))
     }
@@ -64,14 +56,17 @@ impl Gateway {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) const fn faults(&self) -> &Arc<Failures> {
+        &self.faults
+    }
+
+    fn rng(&self) -> MutexGuard<'_, StdRng> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn draw(&self) -> (Fate, Duration) {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        let fate = match (rng.random_bool(self.error_rate), rng.random_bool(0.5)) {
-            (false, _) => Fate::Answered,
-            (true, true) => Fate::FailsBefore,
-            (true, false) => Fate::FailsAfter,
-        };
-        (fate, self.latency.sample(&mut *rng))
+        let mut rng = self.rng();
+        (self.faults.fate(&mut *rng), self.latency.sample(&mut *rng))
     }
 
     async fn charge(&self, request: &ChargeRequest) -> Result<Charge, ApiError> {
@@ -83,15 +78,30 @@ impl Gateway {
             return Ok(charge);
         }
         let (fate, latency) = self.draw();
-        if fate == Fate::FailsBefore {
-            tokio::time::sleep(latency).await;
-            return Err(server_error());
-        }
         // Decided before the time passes: a client that dies waiting has been charged, as with real ones.
-        let declined = is_declined(request.order_id, self.seed, self.decline_rate);
-        let charge = self.ledger().decide(request, declined);
+        let charge = match fate {
+            Fate::Fails { taken: false } | Fate::Silent { taken: false } => None,
+            _ => Some(self.decide(request)),
+        };
+        if matches!(fate, Fate::Silent { .. }) {
+            std::future::pending::<()>().await;
+        }
         tokio::time::sleep(latency).await;
-        if fate == Fate::FailsAfter { Err(server_error()) } else { Ok(charge) }
+        charge.filter(|_| fate == Fate::Answered).ok_or_else(server_error)
+    }
+
+    fn decide(&self, request: &ChargeRequest) -> Charge {
+        let declined = is_declined(request.order_id, self.seed, self.decline_rate);
+        self.ledger().decide(request, declined)
+    }
+
+    fn read(&self, order_id: OrderId) -> Result<Charge, ApiError> {
+        if self.faults.query_fails(&mut *self.rng()) {
+            return Err(ApiError::internal("simulated failure", "ask again"));
+        }
+        self.ledger().get(order_id).ok_or_else(|| {
+            ApiError::not_found("no such charge", format!("nothing was decided about {order_id}"))
+        })
     }
 }
 
@@ -179,10 +189,7 @@ async fn read_charge(
     let order_id: OrderId = order_id
         .parse()
         .map_err(|_| ApiError::invalid("not an order id", "order ids are UUIDs"))?;
-    let charge = gateway.ledger().get(order_id);
-    charge.map(Reply::Ok).ok_or_else(|| {
-        ApiError::not_found("no such charge", format!("nothing was decided about {order_id}"))
-    })
+    gateway.read(order_id).map(Reply::Ok)
 }
 
 /// One charge a line, in the order of deciding.

@@ -4,6 +4,7 @@
 //! idempotent by order. Its ledger is what the audit compares the shop's payments with.
 
 mod domain;
+mod faults;
 mod http;
 mod latency;
 
@@ -30,6 +31,12 @@ pub struct Args {
     /// half after.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub error_rate: f64,
+    /// Share of new charges that are never answered, 0 to 1: for half of them the money is taken.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub silent_rate: f64,
+    /// Share of questions about charges answered with a server error, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub query_error_rate: f64,
     /// Median time that a new charge takes, in milliseconds; 0 for none.
     #[arg(long, default_value_t = 20.0, value_parser = milliseconds)]
     pub latency_median_ms: f64,
@@ -63,7 +70,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let gateway = http::Gateway::new(&args)?;
     let process = Process::begin(NAME, port::GATEWAY, &args.process, Health::without_kafka).await?;
     let (health, shutdown) = (Arc::clone(&process.health), process.shutdown.clone());
-    let serving = process.serve(Routes { public: http::routes(gateway), ..Routes::default() })?;
+    let management = faults::routes(Arc::clone(gateway.faults()));
+    let public = http::routes(gateway);
+    let serving = process.serve(Routes { public, management, ..Routes::default() })?;
     health.set_ready();
     serving.announcement.print()?;
     shutdown.cancelled().await;

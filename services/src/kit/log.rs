@@ -17,6 +17,7 @@ use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
 use crate::kit::kafka::KafkaDriver;
 use crate::kit::trace::TraceContext;
+use crate::kit::unknown_types::UnknownTypes;
 
 /// One event read from the log.
 #[derive(Debug, Clone)]
@@ -121,6 +122,7 @@ pub(crate) struct Log {
     pub(crate) partitions: i32,
     /// How long records may gather before they are fetched together.
     pub(crate) fetch_linger: Duration,
+    pub(crate) unknown_types: Arc<UnknownTypes>,
 }
 
 impl Log {
@@ -139,6 +141,7 @@ impl Log {
             clock,
             partitions: args.partitions,
             fetch_linger: args.fetch_linger(),
+            unknown_types: Arc::default(),
         };
         crate::kit::kafka::topics::ensure(&log, &args.kafka.join(",")).await?;
         Ok(log)

@@ -113,6 +113,14 @@ table! {
     DEAD_LETTERS: Counter = "dead_letters_total", "Records that nobody can read, by topic.";
     TRACE_SPANS_SENT: Counter = "trace_spans_sent_total", "Spans that the collector has taken.";
     TRACE_SPANS_DROPPED: Counter = "trace_spans_dropped_total", "Spans that never reached a collector.";
+    UNKNOWN_TYPES: Counter = "unknown_event_types_total", "Records of an event type that this version does not know, by topic.";
+    ORDERS_OPEN: Gauge = "orders_open", "Orders that have not ended.";
+    ORDERS_STUCK: Gauge = "orders_stuck", "Orders that have not ended in the time that the specification gives them.";
+    ORDERS_GOT_STUCK: Counter = "orders_got_stuck_total", "Orders that did not end in time, those that ended later among them.";
+    PAYMENT_ATTEMPTS: Counter = "payment_attempts_total", "Requests to the payment gateway, by what was asked and what came of it.";
+    PAYMENTS_UNKNOWN: Counter = "payments_unknown_total", "Payments parked since their outcome stayed unknown.";
+    PAYMENTS_PARKED: Gauge = "payments_parked", "Payments whose outcome is unknown now.";
+    PAYMENTS_RESOLVED: Counter = "payments_resolved_total", "Parked payments that were settled, by whom and how.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -6,6 +6,7 @@
 //! | [`kafka`] | those traits over the Kafka protocol: the only place that names Kafka client crates |
 //! | [`record`] | events to records and back |
 //! | [`reader`], [`follower`] | reading partitions; following whole topics |
+//! | [`unknown_types`] | which unknown event types have been told of |
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
@@ -34,4 +35,5 @@ pub(crate) mod rng;
 pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod trace;
+pub(crate) mod unknown_types;
 pub(crate) mod worker;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::log::{Fetched, Log, LogError, PartitionLog, Received};
-use super::metrics::{EVENTS_READ, STAGE_SECONDS};
+use super::metrics::{EVENTS_READ, STAGE_SECONDS, UNKNOWN_TYPES};
 use super::record::{Decoded, Unreadable, decode};
 
 /// How long a fetch waits at the broker when there is nothing to bring.
@@ -237,12 +237,19 @@ impl Reader {
             match decode(topic, partition, offset, record) {
                 Decoded::Event(received) => records.push(*received),
                 Decoded::Unreadable(record) => unreadable.push(*record),
-                Decoded::UnknownType(name) => {
-                    info!(topic = topic.name(), partition, offset, name, "unknown event type");
-                }
+                Decoded::UnknownType(name) => self.unknown_type(&name, offset),
             }
         }
         Batch { topic, partition, records, unreadable, next_offset: place.offset }
+    }
+
+    /// A newer producer's: counted, and told once for each type.
+    fn unknown_type(&self, name: &str, offset: i64) {
+        let Span { topic, partition, .. } = self.span;
+        UNKNOWN_TYPES.add_to(&[("topic", topic.name())], 1);
+        if self.log.unknown_types.is_new(topic, name) {
+            info!(topic = topic.name(), partition, offset, name, "unknown event type: ignored");
+        }
     }
 
     /// What was read while catching up happened long ago: it says nothing about the pipeline.

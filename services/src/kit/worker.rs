@@ -60,13 +60,15 @@ impl WorkerSettings {
 pub(crate) enum Decision {
     Nothing,
     Publish(Event),
-    /// The event is known once the outside has answered.
-    Ask(BoxFuture<'static, Event>),
+    /// The event is known once the outside has answered; without one nothing more follows from the record.
+    Ask(BoxFuture<'static, Option<Event>>),
 }
 
 /// What a service decides, without the log and the clock.
 pub(crate) trait Domain: Send {
-    /// Forgets everything: an assignment begins.
+    /// The way into the log for events that no record of an input asks for.
+    fn attach(&mut self, _publisher: &Publisher) {}
+    /// Forgets everything: an assignment begins or is over.
     fn reset(&mut self);
     /// Takes in a record that is history: of the service's own topic, or before the committed offset.
     fn fold(&mut self, record: &Received);
@@ -92,12 +94,13 @@ pub(crate) struct Worker<D> {
 impl<D: Domain> Worker<D> {
     pub(crate) fn new(
         settings: WorkerSettings,
-        domain: D,
+        mut domain: D,
         log: Log,
         health: Arc<Health>,
         on_ready: Box<dyn FnOnce() -> anyhow::Result<()> + Send>,
     ) -> Self {
         let publisher = Publisher::start(&log, settings.output, settings.publisher);
+        domain.attach(&publisher);
         Self { settings, domain, log, publisher, health, on_ready: Some(on_ready) }
     }
 
@@ -170,11 +173,13 @@ impl<D: Domain> Worker<D> {
             }
             group::Event::Revoked => {
                 let offsets = self.drain(assignment.take()).await;
+                self.domain.reset();
                 membership.drained(offsets).await;
             }
             group::Event::Lost => {
                 warn!(service = self.settings.service, "partitions went to others");
                 *assignment = None;
+                self.domain.reset();
             }
             group::Event::Failed(reason) => bail!(reason),
         }

@@ -2,11 +2,36 @@
 
 use contract::Timestamp;
 use contract::events::{Event, EventType, PaymentEvent};
-use contract::ids::OrderId;
+use contract::ids::{OrderId, ProductId};
+use contract::money::Cents;
 use contract::topics::Step;
 
 use super::charge::Settled;
 use crate::kit::first_wins::{ByOrder, Steps, Verdict};
+use crate::kit::trace::TraceContext;
+
+/// What a confirmed order has to pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) order_id: OrderId,
+    pub(crate) product_id: ProductId,
+    pub(crate) quantity: u32,
+    /// When it was confirmed.
+    pub(crate) since: Timestamp,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl Due {
+    /// What an `InventoryConfirmed`, written at `since`, asks for.
+    pub(crate) fn of(confirmed: &Event, since: Timestamp, trace: Option<TraceContext>) -> Self {
+        let (product_id, quantity) = (confirmed.product_id(), confirmed.quantity());
+        Self { order_id: confirmed.order_id(), product_id, quantity, since, trace }
+    }
+
+    pub(crate) fn amount(&self) -> Cents {
+        self.product_id.price() * self.quantity
+    }
+}
 
 /// The orders of the assigned partitions.
 #[derive(Debug, Default)]
@@ -14,6 +39,10 @@ pub(crate) struct Payments {
     steps: Steps,
     /// Settled here, and not yet read back from the log.
     settled: ByOrder<EventType>,
+    /// Confirmed by the history, and of no known end: a payment that was parked, by whomever, since an input
+    /// is committed only when its payment is in the log or parked. So the log itself is the list of what is
+    /// parked: nothing else has to survive a process, or to move with its partitions.
+    open: ByOrder<Due>,
 }
 
 impl Payments {
@@ -30,35 +59,54 @@ impl Payments {
         self.settled.insert(event.order_id(), event.event_type());
     }
 
-    /// Takes in a record of the past. Some order when the log says the opposite of what was settled here.
-    pub(crate) fn fold(&mut self, event: &Event) -> Option<OrderId> {
+    /// Takes in a record of the past, written `at`. Some order when the log says the opposite of what was
+    /// settled here.
+    pub(crate) fn fold(
+        &mut self,
+        event: &Event,
+        at: Timestamp,
+        trace: Option<TraceContext>,
+    ) -> Option<OrderId> {
         let order = event.order_id();
-        let first = self.steps.observe(order, event.event_type()) == Verdict::First;
-        if !first || event.step() != Step::Payment {
+        if self.steps.observe(order, event.event_type()) != Verdict::First {
             return None;
         }
+        if event.event_type() == EventType::InventoryConfirmed
+            && !self.steps.has(order, Step::Payment)
+        {
+            self.open.insert(order, Due::of(event, at, trace));
+        }
+        if event.step() != Step::Payment {
+            return None;
+        }
+        self.open.remove(&order);
         let settled = self.settled.remove(&order)?;
         (settled != event.event_type()).then_some(order)
+    }
+
+    /// All history is in: the payments that it leaves open.
+    pub(crate) fn take_open(&mut self) -> impl Iterator<Item = Due> + use<> {
+        std::mem::take(&mut self.open).into_values()
     }
 
     pub(crate) fn clear(&mut self) {
         self.steps.clear();
         self.settled.clear();
+        self.open.clear();
     }
 }
 
 /// The event that says how the charge for a confirmed order ended.
-pub(crate) fn payment(confirmed: &Event, settled: Settled, at: Timestamp) -> Event {
+pub(crate) fn payment(due: &Due, settled: Settled, at: Timestamp) -> Event {
     let (event_type, reason) = match settled {
         Settled::Paid => (EventType::PaymentCompleted, None),
         Settled::NotPaid(reason) => (EventType::PaymentFailed, Some(reason)),
     };
-    let (product_id, quantity) = (confirmed.product_id(), confirmed.quantity());
     Event::Payment(PaymentEvent {
-        order_id: confirmed.order_id(),
-        product_id,
-        quantity,
-        amount: product_id.price() * quantity,
+        order_id: due.order_id,
+        product_id: due.product_id,
+        quantity: due.quantity,
+        amount: due.amount(),
         event_type,
         processed_at: at,
         reason,
@@ -68,8 +116,6 @@ pub(crate) fn payment(confirmed: &Event, settled: Settled, at: Timestamp) -> Eve
 #[cfg(test)]
 mod tests {
     use contract::events::InventoryEvent;
-    use contract::ids::ProductId;
-    use contract::money::Cents;
 
     use super::*;
 
@@ -83,8 +129,12 @@ mod tests {
         })
     }
 
+    fn at() -> Timestamp {
+        Timestamp::from_timestamp_millis(0).unwrap()
+    }
+
     fn settle(confirmed: &Event, settled: Settled) -> Event {
-        payment(confirmed, settled, Timestamp::from_timestamp_millis(0).unwrap())
+        payment(&Due::of(confirmed, at(), None), settled, at())
     }
 
     #[test]
@@ -103,7 +153,7 @@ mod tests {
     fn what_the_log_knows_is_not_charged_again() {
         let mut payments = Payments::default();
         let confirmed = inventory("a", EventType::InventoryConfirmed);
-        assert_eq!(payments.fold(&settle(&confirmed, Settled::Paid)), None);
+        assert_eq!(payments.fold(&settle(&confirmed, Settled::Paid), at(), None), None);
         assert!(!payments.wants_charge(&confirmed));
     }
 
@@ -114,13 +164,13 @@ mod tests {
         let paid = settle(&confirmed, Settled::Paid);
         payments.settled(&paid);
         let failed = settle(&confirmed, Settled::NotPaid("no funds".into()));
-        assert_eq!(payments.fold(&failed), Some(confirmed.order_id()));
-        assert_eq!(payments.fold(&paid), None);
+        assert_eq!(payments.fold(&failed, at(), None), Some(confirmed.order_id()));
+        assert_eq!(payments.fold(&paid, at(), None), None);
 
         let other = inventory("b", EventType::InventoryConfirmed);
         let paid = settle(&other, Settled::Paid);
         payments.settled(&paid);
-        assert_eq!(payments.fold(&paid), None);
+        assert_eq!(payments.fold(&paid, at(), None), None);
     }
 
     #[test]
@@ -128,5 +178,24 @@ mod tests {
         let confirmed = inventory("a", EventType::InventoryConfirmed);
         let Event::Payment(paid) = settle(&confirmed, Settled::Paid) else { panic!("no payment") };
         assert_eq!(paid.amount, Cents(29_997));
+    }
+
+    #[test]
+    fn what_the_history_confirmed_and_never_ended_is_open() {
+        let mut payments = Payments::default();
+        let [parked, paid, early] =
+            ["a", "b", "c"].map(|name| inventory(name, EventType::InventoryConfirmed));
+        payments.fold(&parked, at(), None);
+        payments.fold(&paid, at(), None);
+        payments.fold(&settle(&paid, Settled::Paid), at(), None);
+        // Topics are read side by side: the end may be seen first.
+        payments.fold(&settle(&early, Settled::NotPaid("no".into())), at(), None);
+        payments.fold(&early, at(), None);
+        payments.fold(&inventory("d", EventType::InventoryRejected), at(), None);
+        payments.fold(&inventory("d", EventType::InventoryConfirmed), at(), None);
+        assert!(!payments.wants_charge(&parked), "it was tried, and is never charged again");
+        let open: Vec<_> = payments.take_open().map(|due| due.order_id).collect();
+        assert_eq!(open, [parked.order_id()]);
+        assert_eq!(payments.take_open().count(), 0);
     }
 }

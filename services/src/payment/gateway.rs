@@ -14,11 +14,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::charge::{Attempts, Next, Outcome, Settled};
+use super::charge::{Asked, Attempts, Next, Outcome, Settled};
+use super::parked::Tried;
 use crate::kit::clock::Clock;
-
-/// How long the gateway may take for one answer: twenty times what it takes in 99 of 100 cases.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::kit::metrics::PAYMENT_ATTEMPTS;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -29,12 +28,30 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024;
 const MAX_IDLE: usize = 256;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GatewaySettings {
+    /// For one answer.
+    pub(crate) patience: Duration,
+    /// For charging, with all its attempts.
+    pub(crate) budget: Duration,
+}
+
 /// A client of the gateway. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Gateway {
     client: Client<HttpConnector, Full<Bytes>>,
     charges: String,
+    settings: GatewaySettings,
     clock: Clock,
+}
+
+/// What came of charging an order.
+#[derive(Debug)]
+pub(crate) enum Charged {
+    Settled(Settled),
+    /// The budget is spent, and whether the order was charged is unknown.
+    Unknown(Tried),
 }
 
 impl Gateway {
@@ -42,7 +59,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When that is no URL.
-    pub(crate) fn new(url: &str, clock: Clock) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, settings: GatewaySettings, clock: Clock) -> anyhow::Result<Self> {
         let charges = format!("{}/charges", url.trim_end_matches('/'));
         let parsed: Uri = charges.parse().with_context(|| format!("{url:?} is no gateway URL"))?;
         anyhow::ensure!(
@@ -57,26 +74,38 @@ impl Gateway {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Self { client, charges, clock })
+        Ok(Self { client, charges, settings, clock })
     }
 
-    /// Charges an order once, however many attempts that takes.
-    pub(crate) async fn settle(&self, order_id: OrderId, amount: Cents) -> Settled {
-        let began = self.clock.monotonic();
-        let mut attempts = Attempts::new();
-        let mut outcome = self.charge(order_id, amount).await;
+    /// Charges an order, taken on at `began`, once, however many attempts that takes.
+    pub(crate) async fn settle(
+        &self,
+        order_id: OrderId,
+        amount: Cents,
+        began: Duration,
+    ) -> Charged {
+        let elapsed = || self.clock.monotonic().saturating_sub(began);
+        let mut attempts = Attempts::within(self.settings.budget);
+        let mut tried = Tried::NEVER;
+        let mut next = Next::Charge(Duration::ZERO);
         loop {
-            match attempts.after(outcome, self.clock.monotonic() - began) {
-                Next::Settle(settled) => return settled,
-                Next::Charge(pause) => {
-                    tokio::time::sleep(pause).await;
-                    outcome = self.charge(order_id, amount).await;
-                }
-                Next::Query(pause) => {
-                    tokio::time::sleep(pause).await;
-                    outcome = self.query(order_id).await;
-                }
+            let (asked, pause) = match next {
+                Next::Settle(settled) => return Charged::Settled(settled),
+                Next::Park => return Charged::Unknown(tried),
+                Next::Charge(pause) => (Asked::Charge, pause),
+                Next::Query(pause) => (Asked::Query, pause),
+            };
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
+            let (asked, outcome) = match asked {
+                Asked::Charge if attempts.may_charge(elapsed()) => {
+                    (Asked::Charge, self.charge(order_id, amount).await)
+                }
+                _ => (Asked::Query, self.query(order_id).await),
+            };
+            tried.again(&outcome);
+            next = attempts.after(asked, outcome, elapsed());
         }
     }
 
@@ -88,22 +117,29 @@ impl Gateway {
             .header(CONTENT_TYPE, "application/json")
             .header(IDEMPOTENCY_KEY, order_id.to_string())
             .body(Full::from(body.unwrap_or_default()));
-        self.ask(request).await
+        self.ask(Asked::Charge, request).await
     }
 
-    async fn query(&self, order_id: OrderId) -> Outcome {
+    /// Asks whether an order was charged. Changes nothing.
+    pub(crate) async fn query(&self, order_id: OrderId) -> Outcome {
         let uri = format!("{}/{order_id}", self.charges);
         let request = Request::builder().method(Method::GET).uri(uri).body(Full::default());
-        match self.ask(request).await {
-            // A query changes nothing, so that nothing about it is unknown.
-            Outcome::Unknown => Outcome::Failed,
-            outcome => outcome,
-        }
+        self.ask(Asked::Query, request).await
     }
 
-    async fn ask(&self, request: Result<Request<Full<Bytes>>, hyper::http::Error>) -> Outcome {
+    async fn ask(
+        &self,
+        asked: Asked,
+        request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+    ) -> Outcome {
+        let outcome = self.exchange(request).await;
+        PAYMENT_ATTEMPTS.add_to(&[("asked", asked.name()), ("outcome", outcome.name())], 1);
+        outcome
+    }
+
+    async fn exchange(&self, request: Result<Request<Full<Bytes>>, hyper::http::Error>) -> Outcome {
         let Ok(request) = request else { return Outcome::NeverSent };
-        let answer = tokio::time::timeout(PATIENCE, async {
+        let answer = tokio::time::timeout(self.settings.patience, async {
             let response = match self.client.request(request).await {
                 Ok(response) => response,
                 Err(error) if error.is_connect() => return Outcome::NeverSent,
@@ -160,12 +196,15 @@ mod tests {
         assert_eq!(read(StatusCode::SERVICE_UNAVAILABLE, b""), Outcome::Failed);
     }
 
+    const SETTINGS: GatewaySettings =
+        GatewaySettings { patience: Duration::from_secs(2), budget: Duration::from_secs(10) };
+
     #[test]
     fn a_gateway_has_a_plain_http_url() {
         for url in ["", "gateway", "https://gateway.example", "http://"] {
-            assert!(Gateway::new(url, Clock::system()).is_err(), "{url}");
+            assert!(Gateway::new(url, SETTINGS, Clock::system()).is_err(), "{url}");
         }
-        let gateway = Gateway::new("http://127.0.0.1:8086/", Clock::system()).unwrap();
+        let gateway = Gateway::new("http://127.0.0.1:8086/", SETTINGS, Clock::system()).unwrap();
         assert_eq!(gateway.charges, "http://127.0.0.1:8086/charges");
     }
 }

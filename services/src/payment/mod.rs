@@ -1,26 +1,41 @@
 //! Payment: charges confirmed orders at the gateway. Instances share the partitions.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`domain`] | which orders want a charge, and which the log leaves open; pure |
+//! | [`charge`] | what follows from an attempt at a charge; pure |
+//! | [`gateway`] | the way to the gateway |
+//! | [`parked`] | payments whose outcome is unknown; pure |
+//! | [`desk`] | looks after those, by itself and by hand |
+//! | [`http`] | their management routes |
 
 mod charge;
+mod desk;
 mod domain;
 mod gateway;
+mod http;
+mod parked;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Timestamp;
 use contract::events::Event;
 use contract::process::port;
-use contract::topics::Topic;
+use contract::topics::{Step, Topic};
 use futures_util::FutureExt;
 use tracing::error;
 
-use self::domain::{Payments, payment};
-use self::gateway::Gateway;
+use self::desk::Desk;
+use self::domain::{Due, Payments, payment};
+use self::gateway::{Charged, Gateway, GatewaySettings};
+use self::parked::ParkedSettings;
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
 use crate::kit::process::Routes;
-use crate::kit::publisher::PublisherSettings;
+use crate::kit::publisher::{Publisher, PublisherSettings};
 use crate::kit::service;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
@@ -38,6 +53,40 @@ pub struct Args {
     /// Where the payment gateway is.
     #[arg(long, env = "GATEWAY_URL", default_value = "http://127.0.0.1:8086")]
     pub gateway: String,
+    /// How long the gateway may take for one answer, in milliseconds [default: twenty times what it takes
+    /// in 99 of 100 cases].
+    #[arg(long, default_value_t = 2_000, hide_default_value = true,
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub gateway_patience_ms: u64,
+    /// How long an order's charge is tried, in milliseconds; if its outcome is unknown then, it is parked.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub payment_budget_ms: u64,
+    /// How often the gateway is asked about a parked payment, in milliseconds.
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub parked_query_ms: u64,
+    /// How long after the last attempt the gateway's "no such charge" is believed, in milliseconds: longer
+    /// than any request can be on its way.
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub parked_quiet_ms: u64,
+    /// Parked payments at once; when there are more, no further orders are charged.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_parked: u32,
+}
+
+impl Args {
+    const fn gateway_settings(&self) -> GatewaySettings {
+        GatewaySettings {
+            patience: Duration::from_millis(self.gateway_patience_ms),
+            budget: Duration::from_millis(self.payment_budget_ms),
+        }
+    }
+
+    const fn parked_settings(&self) -> ParkedSettings {
+        ParkedSettings {
+            pause: Duration::from_millis(self.parked_query_ms),
+            quiet: Duration::from_millis(self.parked_quiet_ms),
+        }
+    }
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -53,9 +102,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     service::run(&args.common, port::PAYMENT, settings, |process| {
         let clock = process.clock.clone();
-        let gateway = Gateway::new(&args.gateway, clock.clone())?;
-        let cashier = Cashier { payments: Payments::default(), gateway, clock };
-        Ok((cashier, Routes::default()))
+        let gateway = Gateway::new(&args.gateway, args.gateway_settings(), clock.clone())?;
+        let room = usize::try_from(args.max_parked).unwrap_or(usize::MAX);
+        let desk = Desk::new(args.parked_settings(), room, gateway.clone(), clock.clone());
+        // Ends with the process: what it has begun then is begun again after the next start.
+        tokio::spawn(Arc::clone(&desk).attend());
+        let management = http::routes(Arc::clone(&desk));
+        let cashier = Cashier { payments: Payments::default(), gateway, desk, clock };
+        Ok((cashier, Routes { management, ..Routes::default() }))
     })
     .await
 }
@@ -64,18 +118,36 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 struct Cashier {
     payments: Payments,
     gateway: Gateway,
+    desk: Arc<Desk>,
     clock: Clock,
 }
 
 impl Domain for Cashier {
+    fn attach(&mut self, publisher: &Publisher) {
+        self.desk.attach(publisher);
+    }
+
     fn reset(&mut self) {
         self.payments.clear();
+        self.desk.clear();
     }
 
     fn fold(&mut self, record: &Received) {
-        if let Some(order) = self.payments.fold(&record.event) {
+        let event = &record.event;
+        let mut contradicted = self.payments.fold(event, record.timestamp, record.trace).is_some();
+        if event.step() == Step::Payment {
+            contradicted |= self.desk.fold(event.order_id(), event.event_type());
+        }
+        if contradicted {
             // Both outcomes came from the gateway's ledger, which the audit compares with the log.
+            let order = event.order_id();
             error!(%order, "the log contradicts how the gateway settled this order");
+        }
+    }
+
+    fn caught_up(&mut self) {
+        for due in self.payments.take_open() {
+            self.desk.restore(due);
         }
     }
 
@@ -84,11 +156,18 @@ impl Domain for Cashier {
             return Decision::Nothing;
         }
         let (gateway, clock) = (self.gateway.clone(), self.clock.clone());
-        let confirmed = record.event.clone();
+        let desk = Arc::clone(&self.desk);
+        let due = Due::of(&record.event, record.timestamp, record.trace);
+        // Taken now: the process may stand still before the charge is sent.
+        let began = clock.monotonic();
         let charge = async move {
-            let amount = confirmed.product_id().price() * confirmed.quantity();
-            let settled = gateway.settle(confirmed.order_id(), amount).await;
-            payment(&confirmed, settled, clock.now())
+            match gateway.settle(due.order_id, due.amount(), began).await {
+                Charged::Settled(settled) => Some(payment(&due, settled, clock.now())),
+                Charged::Unknown(tried) => {
+                    desk.park(due, tried).await;
+                    None
+                }
+            }
         };
         Decision::Ask(charge.boxed())
     }

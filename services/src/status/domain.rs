@@ -13,12 +13,14 @@
 //! | `NotificationSent` | `PaymentCompleted`, `PaymentFailed` or `InventoryRejected` | `notification_sent` after `payment_completed`, else stays |
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use contract::Timestamp;
 use contract::events::{Event, EventType};
 use contract::ids::{OrderId, ProductId};
 use contract::money::Cents;
 use contract::order::OrderStatus;
+use contract::topics::Step;
 use foldhash::fast::RandomState;
 
 /// One event as it stands in the log.
@@ -122,6 +124,45 @@ impl StoredOrder {
         !self.events.is_empty()
     }
 
+    /// Whether nothing more can happen to the order (DESIGN §4).
+    pub(super) const fn is_ended(&self) -> bool {
+        self.shows(EventType::NotificationSent)
+            && (self.shows(EventType::Shipped)
+                || self.shows(EventType::InventoryRejected)
+                || self.shows(EventType::InventoryReleased))
+    }
+
+    const fn shows(&self, event_type: EventType) -> bool {
+        self.visible & type_bit(event_type) != 0
+    }
+
+    /// Since when the order is open; none when it has ended.
+    fn open_since(&self) -> Option<Timestamp> {
+        (!self.is_ended()).then_some(self.created_at)
+    }
+
+    /// The steps that could be taken now and that nobody has taken.
+    pub(super) fn waits_for(&self) -> Vec<Step> {
+        let missing = |steps: &[(EventType, Step)]| {
+            let missing = steps.iter().filter(|(event_type, _)| !self.shows(*event_type));
+            missing.map(|(_, step)| *step).collect()
+        };
+        let notified = (EventType::NotificationSent, Step::Notification);
+        if !self.is_known() {
+            vec![Step::Created]
+        } else if self.shows(EventType::PaymentCompleted) {
+            missing(&[(EventType::Shipped, Step::Shipping), notified])
+        } else if self.shows(EventType::PaymentFailed) {
+            missing(&[(EventType::InventoryReleased, Step::Release), notified])
+        } else if self.shows(EventType::InventoryRejected) {
+            missing(&[notified])
+        } else if self.shows(EventType::InventoryConfirmed) {
+            vec![Step::Payment]
+        } else {
+            vec![Step::Inventory]
+        }
+    }
+
     /// Whether more became visible.
     fn fold(&mut self, event: &Event, stored: impl FnOnce() -> StoredEvent) -> bool {
         let step = 1 << event.step() as u8;
@@ -185,29 +226,50 @@ impl StoredOrder {
     }
 }
 
+/// What a record did to its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Folded {
+    /// More of the order is visible than before.
+    pub(super) shows_more: bool,
+    /// Since when the order was open before, and is now.
+    pub(super) was_open: Option<Timestamp>,
+    pub(super) is_open: Option<Timestamp>,
+}
+
 /// All orders.
 #[derive(Debug, Default)]
 pub(super) struct Orders(HashMap<OrderId, Box<StoredOrder>, RandomState>);
 
 impl Orders {
-    /// Folds one record: the first of a step is the truth, later ones are repeats. Whether more of its
-    /// order is visible than before.
+    /// Folds one record: the first of a step is the truth, later ones are repeats.
     pub(super) fn fold(
         &mut self,
         event: &Event,
         version: &'static str,
         at: Timestamp,
         value: &[u8],
-    ) -> bool {
-        let order = self.0.entry(event.order_id());
-        let order = order.or_insert_with(|| Box::new(StoredOrder::new(event, at)));
-        order.fold(event, || StoredEvent {
+    ) -> Folded {
+        let (order, was_open) = match self.0.entry(event.order_id()) {
+            Entry::Occupied(known) => {
+                let order = known.into_mut();
+                let was_open = order.open_since();
+                (order, was_open)
+            }
+            Entry::Vacant(vacant) => (vacant.insert(Box::new(StoredOrder::new(event, at))), None),
+        };
+        let shows_more = order.fold(event, || StoredEvent {
             event_type: event.event_type(),
             version,
             timestamp: at,
             // Only fields that nobody reads can hold what is no text.
             data: String::from_utf8_lossy(value).into(),
-        })
+        });
+        Folded { shows_more, was_open, is_open: order.open_since() }
+    }
+
+    /// The order, known or not: its beginning may be missing.
+    pub(super) fn get_any(&self, order_id: OrderId) -> Option<&StoredOrder> {
+        self.0.get(&order_id).map(Box::as_ref)
     }
 
     /// The order, once it is known.

@@ -76,7 +76,7 @@ const REJECTED: [EventType; 3] =
 
 fn fold(orders: &mut Orders, event_type: EventType, milliseconds: i64) -> bool {
     let event = event(event_type);
-    orders.fold(&event, "v1", at(milliseconds), &event.encode())
+    orders.fold(&event, "v1", at(milliseconds), &event.encode()).shows_more
 }
 
 fn folded(event_types: &[EventType]) -> Orders {
@@ -203,4 +203,42 @@ proptest! {
         expected.sort();
         prop_assert_eq!(all, expected);
     }
+}
+
+#[test]
+fn an_order_is_open_until_nothing_more_can_happen_and_says_what_it_waits_for() {
+    use EventType::*;
+    let ways: [&[(EventType, &[Step])]; 3] = [
+        &[
+            (OrderCreated, &[Step::Inventory]),
+            (InventoryConfirmed, &[Step::Payment]),
+            (PaymentCompleted, &[Step::Shipping, Step::Notification]),
+            (NotificationSent, &[Step::Shipping]),
+            (Shipped, &[]),
+        ],
+        &[
+            (OrderCreated, &[Step::Inventory]),
+            (InventoryConfirmed, &[Step::Payment]),
+            (PaymentFailed, &[Step::Release, Step::Notification]),
+            (InventoryReleased, &[Step::Notification]),
+            (NotificationSent, &[]),
+        ],
+        &[
+            (OrderCreated, &[Step::Inventory]),
+            (InventoryRejected, &[Step::Notification]),
+            (NotificationSent, &[]),
+        ],
+    ];
+    for way in ways {
+        let mut orders = Orders::default();
+        for (event_type, waits_for) in way {
+            fold(&mut orders, *event_type, 1);
+            let order = orders.get(sample_id()).unwrap();
+            assert_eq!(order.waits_for(), *waits_for, "{event_type:?}");
+            assert_eq!(order.is_ended(), waits_for.is_empty(), "{event_type:?}");
+        }
+    }
+    let mut orders = Orders::default();
+    fold(&mut orders, Shipped, 4);
+    assert_eq!(orders.get_any(sample_id()).unwrap().waits_for(), [Step::Created]);
 }

@@ -7,13 +7,16 @@
 //! | [`view`] | all orders, and which sockets watch which; no I/O |
 //! | [`consume`] | the log's events to the view |
 //! | [`http`] | `GET /status/{id}` and the handshake of `/ws/{id}` |
+//! | [`stuck`], [`management`] | orders that have not ended in time: pure, and `GET /orders/stuck` |
 //! | [`socket`] | one WebSocket after its handshake |
 
 mod consume;
 mod domain;
 mod http;
+mod management;
 mod render;
 mod socket;
+mod stuck;
 mod view;
 
 pub(crate) use self::http::Api;
@@ -21,10 +24,10 @@ pub(crate) use self::http::Api;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use contract::process::port;
 use contract::topics::Topic;
 use http::{SocketSettings, Sockets};
+use management::Overseer;
 use view::SharedView;
 
 use crate::cli::CommonArgs;
@@ -54,6 +57,9 @@ pub struct Args {
     /// How often each WebSocket is pinged, in milliseconds; two pings without an answer close it.
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub heartbeat_ms: u64,
+    /// How old an order is that counts as stuck when it has not ended, in milliseconds.
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub stuck_after_ms: u64,
     #[command(flatten)]
     pub edge: EdgeArgs,
 }
@@ -77,12 +83,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         clock: clock.clone(),
         shutdown: process.shutdown.clone(),
     };
+    let overseer = Overseer {
+        view: Arc::clone(&view),
+        health: Arc::clone(&health),
+        clock: clock.clone(),
+        after: Duration::from_millis(args.stuck_after_ms),
+    };
     let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
     let serving = process.serve(Routes {
         public: http::routes(desk, limited),
         origins: Some(args.edge.origins()),
-        management: Router::new(),
+        management: management::routes(overseer.clone()),
     })?;
+    // Ends with the process.
+    tokio::spawn(overseer.watch());
     let announcement = serving.announcement;
     let worked = serving.run(work(&args, clock, &view, &health, announcement)).await;
     sockets.finish().await;

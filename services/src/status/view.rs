@@ -13,8 +13,9 @@ use contract::ids::OrderId;
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
-use super::domain::Orders;
+use super::domain::{Folded, Orders, StoredOrder};
 use super::render;
+use super::stuck::OpenOrders;
 use crate::kit::log::Received;
 use crate::kit::trace::TraceContext;
 
@@ -56,6 +57,7 @@ struct Watched {
 #[derive(Debug, Default)]
 pub(super) struct View {
     orders: Orders,
+    pub(super) open: OpenOrders,
     watched: HashMap<OrderId, Watched, RandomState>,
 }
 
@@ -63,7 +65,10 @@ impl View {
     /// Folds one record of the log, and raises the flag of every socket that watches its order.
     pub(super) fn fold(&mut self, record: &Received) {
         let Received { event, version, timestamp, value, .. } = record;
-        if !self.orders.fold(event, version, *timestamp, value) {
+        let Folded { shows_more, was_open, is_open } =
+            self.orders.fold(event, version, *timestamp, value);
+        self.open.moved(event.order_id(), was_open, is_open);
+        if !shows_more {
             return;
         }
         let Some(watched) = self.watched.get_mut(&event.order_id()) else { return };
@@ -73,6 +78,11 @@ impl View {
             subscriber.changed.store(true, Ordering::Relaxed);
             subscriber.news.notify_one();
         }
+    }
+
+    /// The order as far as anything of it has been seen.
+    pub(super) fn order(&self, order_id: OrderId) -> Option<&StoredOrder> {
+        self.orders.get_any(order_id)
     }
 
     /// The body of `GET /status/{id}`.

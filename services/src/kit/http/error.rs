@@ -71,6 +71,11 @@ impl ApiError {
         Self::new(StatusCode::REQUEST_TIMEOUT, "request timed out", details)
     }
 
+    /// 409: not as things stand.
+    pub(crate) fn conflict(error: impl Into<Text>, details: impl Into<Text>) -> Self {
+        Self::new(StatusCode::CONFLICT, error, details)
+    }
+
     /// 413.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         let details = format!("send at most {limit_bytes} bytes");

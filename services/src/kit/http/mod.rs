@@ -10,6 +10,7 @@ mod error;
 mod limited;
 pub(crate) mod management;
 mod measured;
+mod page;
 mod panic;
 mod serve;
 
@@ -26,6 +27,7 @@ pub(crate) use cors::AllowedOrigins;
 pub use edge::EdgeArgs;
 pub(crate) use error::{ApiError, FreshlyCreated, Reply};
 pub(crate) use limited::{Limited, limited};
+pub(crate) use page::page_limit;
 pub(crate) use serve::{Peer, serve};
 
 use crate::kit::clock::Clock;

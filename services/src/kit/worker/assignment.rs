@@ -213,7 +213,7 @@ impl Assignment {
                         Decision::Nothing => self.finished(token),
                         Decision::Publish(event) => self.publish(token, event, publisher),
                         Decision::Ask(answer) => {
-                            self.asked.push(answer.map(move |event| (token, Some(event))).boxed());
+                            self.asked.push(answer.map(move |event| (token, event)).boxed());
                         }
                     }
                 }

@@ -12,4 +12,5 @@ mod memory;
 pub(crate) mod records;
 mod sockets;
 mod sockets_bounds;
+mod stuck;
 mod traces;

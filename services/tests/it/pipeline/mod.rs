@@ -3,6 +3,7 @@
 mod crashes;
 mod group;
 mod history;
+mod parked;
 mod races;
 mod saga;
 mod schemas;

@@ -1,0 +1,115 @@
+//! The management routes of parked payments.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::routing::{get, post};
+use contract::ids::OrderId;
+use contract::management::{
+    GatewayAnswer, ParkedPayments, Resolution, ResolvePayment, ResolvedPayment,
+};
+use serde::Deserialize;
+
+use super::desk::{Desk, Refusal};
+use crate::kit::http::{ApiError, Reply, json_body, page_limit};
+
+/// Characters of a reason: it becomes part of an event.
+const MAX_REASON: usize = 200;
+
+pub(super) fn routes(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/payments/parked", get(list))
+        .route("/payments/parked/{order_id}/resolve", post(resolve))
+        .with_state(desk)
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+async fn list(
+    State(desk): State<Arc<Desk>>,
+    Query(page): Query<Page>,
+) -> Result<Reply<ParkedPayments>, ApiError> {
+    let after = page.after.as_deref().map(order_id).transpose()?;
+    let limit = page_limit(page.limit.as_deref())?;
+    // One more than is shown tells whether there is a next page.
+    let (parked, mut payments) = desk.page(after, limit + 1);
+    let more = payments.len() > limit;
+    payments.truncate(limit);
+    let next = payments.last().filter(|_| more).map(|last| last.order_id);
+    Ok(Reply::Ok(ParkedPayments { parked, payments, next }))
+}
+
+async fn resolve(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Reply<ResolvedPayment>, ApiError> {
+    let order_id = order_id(&id)?;
+    let body = json_body(request).await?;
+    let ResolvePayment { outcome, reason } = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::invalid("not a resolution", error.to_string()))?;
+    let reason = checked(outcome, reason)?;
+    let (last_answer, event_type) =
+        desk.resolve(order_id, outcome, &reason).await.map_err(|refusal| told(&refusal))?;
+    let settled = event_type.is_some();
+    Ok(Reply::Ok(ResolvedPayment { order_id, settled, event_type, last_answer }))
+}
+
+fn order_id(text: &str) -> Result<OrderId, ApiError> {
+    text.parse().map_err(|_| ApiError::invalid("not an order id", "order ids are UUIDs"))
+}
+
+/// Who decides by hand says why: the reason of a failed payment is told to the buyer, the other is logged.
+fn checked(outcome: Resolution, reason: Option<String>) -> Result<String, ApiError> {
+    let reason = reason.unwrap_or_default().trim().to_owned();
+    if reason.is_empty() && outcome != Resolution::Query {
+        let details = "say in `reason` who decided so, and why";
+        return Err(ApiError::invalid("reason missing", details));
+    }
+    if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
+        let details = format!("send at most {MAX_REASON} printable characters");
+        return Err(ApiError::invalid("reason is not usable", details));
+    }
+    Ok(reason)
+}
+
+fn told(refusal: &Refusal) -> ApiError {
+    match refusal {
+        Refusal::NotParked => ApiError::not_found(
+            "payment not parked",
+            "it has ended, is still being charged, or belongs to another instance: see GET /payments/parked",
+        ),
+        Refusal::Settling => ApiError::conflict(
+            "payment is being settled",
+            "how it ended is known and on its way into the log",
+        ),
+        Refusal::Contradicted(answer) => ApiError::conflict(
+            "the gateway says otherwise",
+            match answer {
+                GatewayAnswer::Captured => "it has taken the money: resolve with \"query\"",
+                GatewayAnswer::Declined => "it has declined the charge: resolve with \"query\"",
+                _ => "it knows of no such charge: resolve with \"query\"",
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_by_hand_needs_a_reason_that_fits_an_event() {
+        let reason = |text: &str| Some(text.to_owned());
+        assert_eq!(checked(Resolution::Query, None), Ok(String::new()));
+        assert_eq!(checked(Resolution::Captured, reason(" bank ")), Ok("bank".to_owned()));
+        for wrong in [None, reason("  "), reason("a\nb"), reason(&"x".repeat(MAX_REASON + 1))] {
+            assert!(checked(Resolution::NotCharged, wrong).is_err());
+        }
+    }
+}

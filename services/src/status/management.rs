@@ -1,0 +1,111 @@
+//! `GET /orders/stuck`, and the look for stuck orders once a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use chrono::TimeDelta;
+use contract::Timestamp;
+use contract::management::{StuckOrder, StuckOrders};
+use serde::Deserialize;
+
+use super::stuck::{Look, Place, cursor, place};
+use super::view::{SharedView, View};
+use crate::kit::clock::Clock;
+use crate::kit::health::Health;
+use crate::kit::http::{ApiError, Reply, page_limit};
+use crate::kit::metrics::{ORDERS_GOT_STUCK, ORDERS_OPEN, ORDERS_STUCK};
+
+/// How often it is looked for stuck orders.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What the routes and the look need.
+#[derive(Clone)]
+pub(super) struct Overseer {
+    pub(super) view: Arc<SharedView>,
+    pub(super) health: Arc<Health>,
+    pub(super) clock: Clock,
+    /// How old an order is that counts as stuck.
+    pub(super) after: Duration,
+}
+
+impl Overseer {
+    /// Looks for as long as the process lives.
+    pub(super) async fn watch(self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            // While the log is being read, every order looks old.
+            if self.health.is_ready() {
+                self.look();
+            }
+        }
+    }
+
+    fn look(&self) {
+        let Look { open, stuck, newly } =
+            self.view.lock().open.look(self.clock.now(), self.after());
+        ORDERS_OPEN.set(count(open));
+        ORDERS_STUCK.set(count(stuck));
+        if newly > 0 {
+            ORDERS_GOT_STUCK.add_to(&[], newly as u64);
+            tracing::warn!(newly, stuck, "orders have not ended in time: see GET /orders/stuck");
+        }
+    }
+
+    fn after(&self) -> TimeDelta {
+        TimeDelta::from_std(self.after).unwrap_or(TimeDelta::MAX)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^52 orders")]
+const fn count(orders: usize) -> f64 {
+    orders as f64
+}
+
+pub(super) fn routes(overseer: Overseer) -> Router {
+    Router::new().route("/orders/stuck", get(list)).with_state(overseer)
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+async fn list(
+    State(overseer): State<Overseer>,
+    Query(page): Query<Page>,
+) -> Result<Reply<StuckOrders>, ApiError> {
+    overseer.health.check_ready()?;
+    let limit = page_limit(page.limit.as_deref())?;
+    let after = page.after.map(|after| {
+        let details = "send the `next` of the page before";
+        place(&after).ok_or_else(|| ApiError::invalid("after is not usable", details))
+    });
+    let after = after.transpose()?;
+    overseer.look();
+    let (view, now) = (overseer.view.lock(), overseer.clock.now());
+    // One more than is shown tells whether there is a next page.
+    let mut places = view.open.page(after, limit + 1);
+    let more = places.len() > limit;
+    places.truncate(limit);
+    Ok(Reply::Ok(StuckOrders {
+        stuck: view.open.stuck(),
+        after_seconds: overseer.after.as_secs(),
+        next: places.last().filter(|_| more).map(|last| cursor(*last)),
+        orders: places.iter().filter_map(|place| shown(&view, *place, now)).collect(),
+    }))
+}
+
+fn shown(view: &View, (created_at, order_id): Place, now: Timestamp) -> Option<StuckOrder> {
+    let order = view.order(order_id)?;
+    Some(StuckOrder {
+        order_id,
+        status: order.status,
+        created_at,
+        age_seconds: (now - created_at).to_std().unwrap_or_default().as_secs(),
+        waits_for: order.waits_for(),
+    })
+}

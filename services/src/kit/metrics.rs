@@ -113,6 +113,12 @@ table! {
     DEAD_LETTERS: Counter = "dead_letters_total", "Records that nobody can read, by topic.";
     TRACE_SPANS_SENT: Counter = "trace_spans_sent_total", "Spans that the collector has taken.";
     TRACE_SPANS_DROPPED: Counter = "trace_spans_dropped_total", "Spans that never reached a collector.";
+    SNAPSHOTS_WRITTEN: Counter = "snapshots_written_total", "Snapshots of the service's state written.";
+    SNAPSHOT_FAILURES: Counter = "snapshot_failures_total", "Snapshots that could not be written.";
+    SNAPSHOT_SECONDS: Histogram = "snapshot_duration_seconds", "Time that writing one snapshot takes, beside the service's work.";
+    SNAPSHOT_ORDERS: Gauge = "snapshot_orders", "Orders in the snapshots that were written last.";
+    SNAPSHOTS_REFUSED: Counter = "snapshots_refused_total", "Snapshots that could not be used at a start.";
+    SNAPSHOT_ORDERS_RESTORED: Gauge = "snapshot_orders_restored", "Orders that the last start took from snapshots.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -18,11 +18,11 @@ pub(crate) struct Payments {
 
 impl Payments {
     /// Whether a record of `inventory` asks for a charge.
-    pub(crate) fn wants_charge(&mut self, event: &Event) -> bool {
-        let first = self.steps.observe(event.order_id(), event.event_type()) == Verdict::First;
-        first
-            && event.event_type() == EventType::InventoryConfirmed
-            && !self.steps.has(event.order_id(), Step::Payment)
+    pub(crate) fn wants_charge(&mut self, partition: i32, event: &Event) -> bool {
+        let (order, event_type) = (event.order_id(), event.event_type());
+        self.steps.observe(partition, order, event_type) == Verdict::First
+            && event_type == EventType::InventoryConfirmed
+            && !self.steps.has(partition, order, Step::Payment)
     }
 
     /// `event` is about to be published.
@@ -31,9 +31,9 @@ impl Payments {
     }
 
     /// Takes in a record of the past. Some order when the log says the opposite of what was settled here.
-    pub(crate) fn fold(&mut self, event: &Event) -> Option<OrderId> {
+    pub(crate) fn fold(&mut self, partition: i32, event: &Event) -> Option<OrderId> {
         let order = event.order_id();
-        let first = self.steps.observe(order, event.event_type()) == Verdict::First;
+        let first = self.steps.observe(partition, order, event.event_type()) == Verdict::First;
         if !first || event.step() != Step::Payment {
             return None;
         }
@@ -44,6 +44,11 @@ impl Payments {
     pub(crate) fn clear(&mut self) {
         self.steps.clear();
         self.settled.clear();
+    }
+
+    /// What is known from the log alone.
+    pub(crate) const fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
     }
 }
 
@@ -91,20 +96,20 @@ mod tests {
     fn an_order_is_charged_once_and_only_when_the_log_confirmed_it_first() {
         let mut payments = Payments::default();
         let confirmed = inventory("a", EventType::InventoryConfirmed);
-        assert!(payments.wants_charge(&confirmed));
-        assert!(!payments.wants_charge(&confirmed));
-        assert!(!payments.wants_charge(&inventory("a", EventType::InventoryReleased)));
+        assert!(payments.wants_charge(0, &confirmed));
+        assert!(!payments.wants_charge(0, &confirmed));
+        assert!(!payments.wants_charge(0, &inventory("a", EventType::InventoryReleased)));
 
-        assert!(!payments.wants_charge(&inventory("b", EventType::InventoryRejected)));
-        assert!(!payments.wants_charge(&inventory("b", EventType::InventoryConfirmed)));
+        assert!(!payments.wants_charge(0, &inventory("b", EventType::InventoryRejected)));
+        assert!(!payments.wants_charge(0, &inventory("b", EventType::InventoryConfirmed)));
     }
 
     #[test]
     fn what_the_log_knows_is_not_charged_again() {
         let mut payments = Payments::default();
         let confirmed = inventory("a", EventType::InventoryConfirmed);
-        assert_eq!(payments.fold(&settle(&confirmed, Settled::Paid)), None);
-        assert!(!payments.wants_charge(&confirmed));
+        assert_eq!(payments.fold(0, &settle(&confirmed, Settled::Paid)), None);
+        assert!(!payments.wants_charge(0, &confirmed));
     }
 
     #[test]
@@ -114,13 +119,13 @@ mod tests {
         let paid = settle(&confirmed, Settled::Paid);
         payments.settled(&paid);
         let failed = settle(&confirmed, Settled::NotPaid("no funds".into()));
-        assert_eq!(payments.fold(&failed), Some(confirmed.order_id()));
-        assert_eq!(payments.fold(&paid), None);
+        assert_eq!(payments.fold(0, &failed), Some(confirmed.order_id()));
+        assert_eq!(payments.fold(0, &paid), None);
 
         let other = inventory("b", EventType::InventoryConfirmed);
         let paid = settle(&other, Settled::Paid);
         payments.settled(&paid);
-        assert_eq!(payments.fold(&paid), None);
+        assert_eq!(payments.fold(0, &paid), None);
     }
 
     #[test]

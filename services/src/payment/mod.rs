@@ -22,6 +22,7 @@ use crate::kit::log::Received;
 use crate::kit::process::Routes;
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
+use crate::kit::snapshot::State;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
 /// Charges at once: eight times what 1,000 orders a second keep open at 30 ms each.
@@ -73,14 +74,14 @@ impl Domain for Cashier {
     }
 
     fn fold(&mut self, record: &Received) {
-        if let Some(order) = self.payments.fold(&record.event) {
+        if let Some(order) = self.payments.fold(record.partition, &record.event) {
             // Both outcomes came from the gateway's ledger, which the audit compares with the log.
             error!(%order, "the log contradicts how the gateway settled this order");
         }
     }
 
     fn decide(&mut self, record: &Received, _now: Timestamp) -> Decision {
-        if !self.payments.wants_charge(&record.event) {
+        if !self.payments.wants_charge(record.partition, &record.event) {
             return Decision::Nothing;
         }
         let (gateway, clock) = (self.gateway.clone(), self.clock.clone());
@@ -95,5 +96,9 @@ impl Domain for Cashier {
 
     fn answered(&mut self, event: &Event) {
         self.payments.settled(event);
+    }
+
+    fn state(&mut self) -> Option<&mut dyn State> {
+        Some(self.payments.steps())
     }
 }

@@ -7,6 +7,7 @@ pub use crate::gateway::Args as GatewayArgs;
 pub use crate::inventory::Args as InventoryArgs;
 pub use crate::kit::http::EdgeArgs;
 pub use crate::kit::process::ProcessArgs;
+pub use crate::kit::snapshot::keeper::SnapshotArgs;
 pub use crate::notification::Args as NotificationArgs;
 pub use crate::order::Args as OrderArgs;
 pub use crate::payment::Args as PaymentArgs;
@@ -54,6 +55,8 @@ pub struct CommonArgs {
     /// How long records may gather before they are fetched together, in milliseconds.
     #[arg(long, env = "FETCH_LINGER_MS", default_value_t = DEFAULT_FETCH_LINGER_MS)]
     pub fetch_linger_ms: u64,
+    #[command(flatten)]
+    pub snapshots: SnapshotArgs,
 }
 
 /// More partitions than this is a typing error: each costs every service a connection per topic.

@@ -10,6 +10,7 @@
 //! | [`ws`] | the WebSocket envelope |
 //! | [`ids`] | order ids, event ids, product ids |
 //! | [`money`] | integer cents inside, dollars outside |
+//! | [`replay`] | replay: what is asked for and what is told |
 //! | [`process`] | what a child process and its parent say to each other |
 
 pub mod events;
@@ -19,6 +20,7 @@ pub mod management;
 pub mod money;
 pub mod order;
 pub mod process;
+pub mod replay;
 pub mod topics;
 pub mod ws;
 

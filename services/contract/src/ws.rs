@@ -32,7 +32,8 @@ pub struct Message<T> {
     pub order_id: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub timestamp: Timestamp,
-    /// Where in its trace an update stands (W3C Trace Context), when its order was traced.
+    /// Where in its trace the newest event stands (W3C Trace Context), when it was traced and came while
+    /// somebody watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@
 mod args;
 mod domain;
 mod http;
+mod kept;
 pub mod ledger;
 pub mod stock;
 mod view;
@@ -19,14 +20,14 @@ use contract::topics::Topic;
 use tracing::warn;
 
 pub use self::args::{Args, StartingStock};
-use self::ledger::Ledger;
-use self::stock::Stock;
+use self::kept::Kept;
 use self::view::View;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
 use crate::kit::process::Routes;
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
+use crate::kit::snapshot::State;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
 /// Decisions that wait for the log at once.
@@ -57,30 +58,26 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// The inventory's state between records.
 struct Inventory {
-    starting: StartingStock,
-    ledger: Arc<Ledger>,
+    kept: Kept,
     view: Arc<View>,
 }
 
 impl Inventory {
     fn new(starting: StartingStock, now: Timestamp) -> Self {
-        let ledger = Arc::new(fresh(starting));
-        Self { starting, ledger: Arc::clone(&ledger), view: Arc::new(View::new(ledger, now)) }
+        let kept = Kept::new(starting);
+        let view = Arc::new(View::new(Arc::clone(&kept.ledger), now));
+        Self { kept, view }
     }
-}
-
-fn fresh(starting: StartingStock) -> Ledger {
-    Ledger::new(Stock::new(|product| starting.of(product)))
 }
 
 impl Domain for Inventory {
     fn reset(&mut self) {
         // The old ledger is shown until the new one has caught up.
-        self.ledger = Arc::new(fresh(self.starting));
+        self.kept = Kept::new(self.kept.starting);
     }
 
     fn fold(&mut self, record: &Received) {
-        if let Some(order) = domain::fold(&self.ledger, &record.event) {
+        if let Some(order) = domain::fold(&self.kept.ledger, &record.event) {
             let (topic, partition) = (record.topic.name(), record.partition);
             let offset = record.offset;
             warn!(%order, topic, partition, offset, "the log overruled a decision: it is undone");
@@ -89,11 +86,72 @@ impl Domain for Inventory {
     }
 
     fn caught_up(&mut self) {
-        self.view.show(Arc::clone(&self.ledger));
+        self.view.show(Arc::clone(&self.kept.ledger));
     }
 
     fn decide(&mut self, record: &Received, now: Timestamp) -> Decision {
         self.view.touch(record.event.product_id(), now);
-        domain::decide(&self.ledger, &record.event).map_or(Decision::Nothing, Decision::Publish)
+        let decided = domain::decide(&self.kept.ledger, &record.event);
+        decided.map_or(Decision::Nothing, Decision::Publish)
+    }
+
+    fn state(&mut self) -> Option<&mut dyn State> {
+        Some(&mut self.kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::events::EventType;
+    use contract::ids::ProductId;
+    use contract::topics::Step;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kit::worker::model::{self, Topics};
+
+    const TOPICS: Topics = Topics {
+        inputs: &[Topic::Orders, Topic::Payment],
+        remembered: &[Topic::Payment],
+        output: Topic::Inventory,
+    };
+
+    /// The other products have room for every order or for none.
+    const PIECES: u32 = 5;
+
+    const TYPES: [EventType; 3] =
+        [EventType::OrderCreated, EventType::PaymentCompleted, EventType::PaymentFailed];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn whenever_it_is_killed_every_order_is_decided_once_and_no_piece_sold_twice(
+            inputs in model::inputs(&TYPES),
+            acts in model::acts(),
+        ) {
+            let starting: StartingStock =
+                format!("product-1={PIECES},product-2=100").parse().unwrap();
+            let new = || Inventory::new(starting, Timestamp::default());
+            let logs = model::play(new, TOPICS, &inputs, &acts);
+            let orders = model::count(&logs[&Topic::Orders], Step::Created);
+            let decided = model::count(&logs[&Topic::Inventory], Step::Inventory);
+            prop_assert_eq!(decided, orders.into_keys().map(|order| (order, 1)).collect());
+
+            let mut failed = model::firsts(&logs[&Topic::Payment], Step::Payment);
+            failed.retain(|_, payment| *payment == EventType::PaymentFailed);
+            let released = model::count(&logs[&Topic::Inventory], Step::Release);
+            prop_assert_eq!(released, failed.into_keys().map(|order| (order, 1)).collect());
+
+            let confirmed = logs[&Topic::Inventory].iter().filter(|event| {
+                event.event_type() == EventType::InventoryConfirmed
+                    && event.product_id() == ProductId::Product1
+                    && logs[&Topic::Inventory].iter().all(|other| {
+                        other.order_id() != event.order_id()
+                            || other.event_type() != EventType::InventoryReleased
+                    })
+            });
+            prop_assert!(confirmed.map(|event| event.quantity()).sum::<u32>() <= PIECES);
+        }
     }
 }

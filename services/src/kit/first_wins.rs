@@ -1,12 +1,16 @@
 //! The log decides (DESIGN §4): the first record of a step is the truth, every later one is a repeat or
 //! has lost a race.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use contract::events::EventType;
 use contract::ids::OrderId;
 use contract::topics::Step;
+
+use super::log::Received;
+use super::snapshot::book::{Book, Entry};
+use super::snapshot::state::{Content, State, StepSet, Undone, Unit, Units};
 
 /// What a record is to those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,20 +26,31 @@ pub(crate) enum Verdict {
 /// same in every process.
 pub(crate) type ByOrder<T> = HashMap<OrderId, T, BuildHasherDefault<IdHasher>>;
 
-/// Which steps each order has taken. One byte for an order beside its id.
+/// Which steps each order has taken. One byte for an order beside its id, and partitions apart: they are
+/// handed over one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    taken: ByOrder<u8>,
+    partitions: BTreeMap<i32, Book<Taken>>,
 }
+
+/// A bit for each step that has been taken, and two for how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Taken(u8);
 
 /// Bits beyond the steps' own: the outcome of the two steps that have a choice.
 const REJECTED: u8 = 1 << 6;
 const FAILED: u8 = 1 << 7;
 
 impl Steps {
-    /// Notes an event of `event_type` for `order`, in the order of the log.
-    pub(crate) fn observe(&mut self, order: OrderId, event_type: EventType) -> Verdict {
-        let taken = self.taken.entry(order).or_default();
+    /// Notes an event of `event_type` for `order`, in the order of the log's `partition`.
+    pub(crate) fn observe(
+        &mut self,
+        partition: i32,
+        order: OrderId,
+        event_type: EventType,
+    ) -> Verdict {
+        let book = self.partitions.entry(partition).or_default();
+        let Taken(taken) = book.entry(order, Taken::default());
         let step = bit(event_type.step());
         let (choice, outcome) = outcome(event_type);
         if *taken & step == 0 {
@@ -48,14 +63,82 @@ impl Steps {
         }
     }
 
-    /// Whether `order` has taken `step`.
-    pub(crate) fn has(&self, order: OrderId, step: Step) -> bool {
-        self.taken.get(&order).is_some_and(|taken| taken & bit(step) != 0)
+    /// Whether `order` has taken `step` in `partition`.
+    pub(crate) fn has(&self, partition: i32, order: OrderId, step: Step) -> bool {
+        let taken = self.partitions.get(&partition).and_then(|book| book.get(order));
+        taken.is_some_and(|Taken(taken)| taken & bit(step) != 0)
+    }
+
+    /// Whether what a snapshot says of an order is that it was confirmed and not yet paid for.
+    pub(crate) fn awaits_payment(entry: &[u8]) -> bool {
+        let awaited = bit(Step::Inventory) | REJECTED | bit(Step::Payment);
+        matches!(entry, [taken] if taken & awaited == bit(Step::Inventory))
     }
 
     /// Forgets everything, to fold anew.
     pub(crate) fn clear(&mut self) {
-        self.taken.clear();
+        self.partitions.clear();
+    }
+
+    fn book(&mut self, unit: Unit) -> Option<&mut Book<Taken>> {
+        match unit {
+            Unit::Partition(partition) => Some(self.partitions.entry(partition).or_default()),
+            Unit::Whole => None,
+        }
+    }
+}
+
+impl State for Steps {
+    fn units(&self) -> Units {
+        Units::PerPartition
+    }
+
+    fn fold(&mut self, record: &Received) {
+        self.observe(record.partition, record.event.order_id(), record.event.event_type());
+    }
+
+    fn has_taken(&self, partition: i32, order: OrderId, step: Step) -> bool {
+        self.has(partition, order, step)
+    }
+
+    fn lend(&mut self, unit: Unit, undone: Undone) -> Box<dyn Content> {
+        match self.book(unit) {
+            Some(book) => book.lend(undone),
+            None => Book::<Taken>::default().lend(undone),
+        }
+    }
+
+    fn expect(&mut self, unit: Unit, orders: usize) {
+        if let Some(book) = self.book(unit) {
+            book.reserve(orders);
+        }
+    }
+
+    fn restore(&mut self, unit: Unit, order: OrderId, entry: &[u8]) -> bool {
+        self.book(unit).is_some_and(|book| book.restore(order, entry))
+    }
+
+    fn fresh(&self) -> Box<dyn State> {
+        Box::new(Self::default())
+    }
+}
+
+impl Entry for Taken {
+    fn encode(&self, undone: StepSet, out: &mut Vec<u8>) {
+        let mut taken = self.0;
+        for step in Step::ALL.into_iter().filter(|step| undone.contains(*step)) {
+            taken &= !(bit(step) | choice(step));
+        }
+        if taken != 0 {
+            out.push(taken);
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [taken] => Some(Self(*taken)),
+            _ => None,
+        }
     }
 }
 
@@ -63,17 +146,21 @@ const fn bit(step: Step) -> u8 {
     1 << step as u8
 }
 
-/// The bit that tells the outcomes of a step apart, and that bit as `event_type` sets it.
+/// The bit that tells the outcomes of a step apart.
+const fn choice(step: Step) -> u8 {
+    match step {
+        Step::Inventory => REJECTED,
+        Step::Payment => FAILED,
+        Step::Created | Step::Release | Step::Shipping | Step::Notification => 0,
+    }
+}
+
+/// That bit, and how `event_type` sets it.
 const fn outcome(event_type: EventType) -> (u8, u8) {
+    let choice = choice(event_type.step());
     match event_type {
-        EventType::InventoryConfirmed => (REJECTED, 0),
-        EventType::InventoryRejected => (REJECTED, REJECTED),
-        EventType::PaymentCompleted => (FAILED, 0),
-        EventType::PaymentFailed => (FAILED, FAILED),
-        EventType::OrderCreated
-        | EventType::InventoryReleased
-        | EventType::Shipped
-        | EventType::NotificationSent => (0, 0),
+        EventType::InventoryRejected | EventType::PaymentFailed => (choice, choice),
+        _ => (choice, 0),
     }
 }
 
@@ -117,15 +204,15 @@ mod tests {
     fn the_first_record_of_a_step_is_the_truth() {
         let mut steps = Steps::default();
         let order = OrderId::for_idempotency_key("first");
-        assert!(!steps.has(order, Step::Payment));
-        assert_eq!(steps.observe(order, EventType::PaymentFailed), Verdict::First);
-        assert_eq!(steps.observe(order, EventType::PaymentFailed), Verdict::Repeat);
-        assert_eq!(steps.observe(order, EventType::PaymentCompleted), Verdict::LostRace);
-        assert_eq!(steps.observe(order, EventType::InventoryConfirmed), Verdict::First);
-        assert_eq!(steps.observe(order, EventType::InventoryRejected), Verdict::LostRace);
-        assert_eq!(steps.observe(order, EventType::InventoryConfirmed), Verdict::Repeat);
-        assert!(steps.has(order, Step::Payment));
-        assert!(!steps.has(order, Step::Shipping));
+        assert!(!steps.has(0, order, Step::Payment));
+        assert_eq!(steps.observe(0, order, EventType::PaymentFailed), Verdict::First);
+        assert_eq!(steps.observe(0, order, EventType::PaymentFailed), Verdict::Repeat);
+        assert_eq!(steps.observe(0, order, EventType::PaymentCompleted), Verdict::LostRace);
+        assert_eq!(steps.observe(0, order, EventType::InventoryConfirmed), Verdict::First);
+        assert_eq!(steps.observe(0, order, EventType::InventoryRejected), Verdict::LostRace);
+        assert_eq!(steps.observe(0, order, EventType::InventoryConfirmed), Verdict::Repeat);
+        assert!(steps.has(0, order, Step::Payment));
+        assert!(!steps.has(0, order, Step::Shipping));
     }
 
     #[test]
@@ -134,8 +221,8 @@ mod tests {
             let mut steps = Steps::default();
             for key in ["a", "b"] {
                 let order = OrderId::for_idempotency_key(key);
-                assert_eq!(steps.observe(order, event_type), Verdict::First);
-                assert_eq!(steps.observe(order, event_type), Verdict::Repeat);
+                assert_eq!(steps.observe(0, order, event_type), Verdict::First);
+                assert_eq!(steps.observe(0, order, event_type), Verdict::Repeat);
             }
         }
     }

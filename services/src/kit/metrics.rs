@@ -121,6 +121,12 @@ table! {
     PAYMENTS_UNKNOWN: Counter = "payments_unknown_total", "Payments parked since their outcome stayed unknown.";
     PAYMENTS_PARKED: Gauge = "payments_parked", "Payments whose outcome is unknown now.";
     PAYMENTS_RESOLVED: Counter = "payments_resolved_total", "Parked payments that were settled, by whom and how.";
+    SNAPSHOTS_WRITTEN: Counter = "snapshots_written_total", "Snapshots of the service's state written.";
+    SNAPSHOT_FAILURES: Counter = "snapshot_failures_total", "Snapshots that could not be written.";
+    SNAPSHOT_SECONDS: Histogram = "snapshot_duration_seconds", "Time that writing one snapshot takes, beside the service's work.";
+    SNAPSHOT_ORDERS: Gauge = "snapshot_orders", "Orders in the snapshots that were written last.";
+    SNAPSHOTS_REFUSED: Counter = "snapshots_refused_total", "Snapshots that could not be used at a start.";
+    SNAPSHOT_ORDERS_RESTORED: Gauge = "snapshot_orders_restored", "Orders that the last start took from snapshots.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -10,6 +10,7 @@
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
+//! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
@@ -34,6 +35,7 @@ pub(crate) mod record;
 pub(crate) mod rng;
 pub(crate) mod service;
 pub(crate) mod shutdown;
+pub(crate) mod snapshot;
 pub(crate) mod trace;
 pub(crate) mod unknown_types;
 pub(crate) mod worker;

@@ -6,6 +6,7 @@ use super::health::Health;
 use super::log::Log;
 use super::process::{Announcement, Process, Routes};
 use super::shutdown::Shutdown;
+use super::snapshot::Keeper;
 use super::worker::{Domain, Worker, WorkerSettings};
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
@@ -48,6 +49,8 @@ async fn work<D: Domain>(
         () = shutdown.cancelled() => return Ok(()),
         log = Log::connect(args, settings.service, clock) => log?,
     };
+    let folder = args.state_dir(settings.service);
+    let keeper = Keeper::new(folder, settings.service, &log, args.snapshots);
     let on_ready = Box::new(move || announcement.print());
-    Worker::new(settings, domain, log, Arc::clone(health), on_ready).run(shutdown).await
+    Worker::new(settings, domain, log, Arc::clone(health), keeper, on_ready).run(shutdown).await
 }

@@ -5,7 +5,11 @@
 //! is acknowledged. A decision lives in [`Domain`], which knows neither the log nor the clock.
 
 mod assignment;
+mod lanes;
+#[cfg(test)]
+pub(crate) mod model;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ use super::kafka::membership::Membership;
 use super::log::{Log, Received};
 use super::publisher::{Publisher, PublisherSettings};
 use super::shutdown::Shutdown;
+use super::snapshot::{Cut, Keeper, State, Unit};
 
 /// Between two commits: what a crash makes a service read again.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -78,6 +83,10 @@ pub(crate) trait Domain: Send {
     fn decide(&mut self, record: &Received, now: Timestamp) -> Decision;
     /// `event`, the answer to [`Decision::Ask`], is about to be published.
     fn answered(&mut self, _event: &Event) {}
+    /// Its state as far as it is a fold of the log, for snapshots; none when it is kept elsewhere.
+    fn state(&mut self) -> Option<&mut dyn State> {
+        None
+    }
 }
 
 /// A service's work in its group.
@@ -87,6 +96,7 @@ pub(crate) struct Worker<D> {
     log: Log,
     publisher: Publisher,
     health: Arc<Health>,
+    keeper: Keeper,
     /// Called once, when the service does its work.
     on_ready: Option<Box<dyn FnOnce() -> anyhow::Result<()> + Send>>,
 }
@@ -97,11 +107,12 @@ impl<D: Domain> Worker<D> {
         mut domain: D,
         log: Log,
         health: Arc<Health>,
+        keeper: Keeper,
         on_ready: Box<dyn FnOnce() -> anyhow::Result<()> + Send>,
     ) -> Self {
         let publisher = Publisher::start(&log, settings.output, settings.publisher);
         domain.attach(&publisher);
-        Self { settings, domain, log, publisher, health, on_ready: Some(on_ready) }
+        Self { settings, domain, log, publisher, health, keeper, on_ready: Some(on_ready) }
     }
 
     /// Works until the shutdown begins; then finishes, commits and leaves.
@@ -134,6 +145,7 @@ impl<D: Domain> Worker<D> {
                     if let Some(offsets) = assignment.as_mut().and_then(Assignment::uncommitted) {
                         membership.commit(offsets);
                     }
+                    self.keep(assignment.as_ref());
                 }
             }
         }
@@ -169,7 +181,7 @@ impl<D: Domain> Worker<D> {
                         self.settings.service
                     )));
                 }
-                *assignment = Some(self.begin(&share, &committed));
+                *assignment = Some(self.begin(&share, &committed).await);
             }
             group::Event::Revoked => {
                 let offsets = self.drain(assignment.take()).await;
@@ -186,11 +198,47 @@ impl<D: Domain> Worker<D> {
         Ok(None)
     }
 
-    fn begin(&mut self, share: &Share, committed: &Offsets) -> Assignment {
+    async fn begin(&mut self, share: &Share, committed: &Offsets) -> Assignment {
         info!(service = self.settings.service, ?share, "assigned");
         self.domain.reset();
         self.health.set_kafka_connected(true);
-        Assignment::begin(&self.log, &self.settings, share, committed)
+        let known = self.restore(share, committed).await;
+        Assignment::begin(&self.log, &self.settings, share, committed, &known)
+    }
+
+    /// Puts back what snapshots hold of `share`; where to read on.
+    async fn restore(&mut self, share: &Share, committed: &Offsets) -> Cut {
+        let Some(state) = self.domain.state() else { return Cut::new() };
+        let partitions: BTreeSet<i32> = share.partitions.values().flatten().copied().collect();
+        let units: BTreeSet<Unit> =
+            partitions.into_iter().map(|partition| state.units().of(partition)).collect();
+        let output = self.settings.output;
+        // What the group has not committed is read again, and would look like a repeat to a state that
+        // knows it already. Whoever set a group back wants it decided again.
+        let fits = |cut: &Cut| {
+            let ahead = cut.iter().find(|((topic, partition), mark)| {
+                let done = committed.get(&(*topic, *partition)).copied().unwrap_or(0);
+                *topic != output && mark.next_offset > done
+            });
+            match ahead {
+                Some(((topic, partition), _)) => {
+                    Err(format!("it is ahead of the group on {}/{partition}", topic.name()))
+                }
+                None => Ok(()),
+            }
+        };
+        self.keeper.finder.restore(state, units, fits).await.cut
+    }
+
+    /// Writes a snapshot when it is time to.
+    fn keep(&mut self, assignment: Option<&Assignment>) {
+        let Some(assignment) = assignment else { return };
+        let records = assignment.records();
+        if self.keeper.is_due(records)
+            && let Some(exports) = assignment.export(&mut self.domain)
+        {
+            self.keeper.write(exports, records);
+        }
     }
 
     fn ready(&mut self) -> anyhow::Result<()> {

@@ -18,14 +18,19 @@ pub(crate) struct Notifications {
 impl Notifications {
     /// The notification that a record of `inventory` or `payment` asks for: of a rejection, and of a
     /// payment whichever way it went.
-    pub(crate) fn decide(&mut self, event: &Event, now: Timestamp) -> Option<Event> {
+    pub(crate) fn decide(
+        &mut self,
+        partition: i32,
+        event: &Event,
+        now: Timestamp,
+    ) -> Option<Event> {
         let order_id = event.order_id();
-        let first = self.steps.observe(order_id, event.event_type()) == Verdict::First;
+        let first = self.steps.observe(partition, order_id, event.event_type()) == Verdict::First;
         let worth_telling = matches!(
             event.event_type(),
             EventType::InventoryRejected | EventType::PaymentCompleted | EventType::PaymentFailed
         );
-        if !first || !worth_telling || self.steps.has(order_id, Step::Notification) {
+        if !first || !worth_telling || self.steps.has(partition, order_id, Step::Notification) {
             return None;
         }
         Some(Event::Notification(NotificationEvent {
@@ -39,8 +44,13 @@ impl Notifications {
     }
 
     /// Takes in a record of the past.
-    pub(crate) fn fold(&mut self, event: &Event) {
-        self.steps.observe(event.order_id(), event.event_type());
+    pub(crate) fn fold(&mut self, partition: i32, event: &Event) {
+        self.steps.observe(partition, event.order_id(), event.event_type());
+    }
+
+    /// What is known from the log.
+    pub(crate) const fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
     }
 
     pub(crate) fn clear(&mut self) {
@@ -70,16 +80,16 @@ mod tests {
         let mut notifications = Notifications::default();
         let now = Timestamp::default();
         let rejected = inventory("a", EventType::InventoryRejected);
-        let sent = notifications.decide(&rejected, now).unwrap();
+        let sent = notifications.decide(0, &rejected, now).unwrap();
         assert_eq!(sent.event_type(), EventType::NotificationSent);
-        assert!(notifications.decide(&rejected, now).is_none());
+        assert!(notifications.decide(0, &rejected, now).is_none());
         let confirmed = inventory("b", EventType::InventoryConfirmed);
-        assert!(notifications.decide(&confirmed, now).is_none());
+        assert!(notifications.decide(0, &confirmed, now).is_none());
         let lost = inventory("b", EventType::InventoryRejected);
-        assert!(notifications.decide(&lost, now).is_none(), "the confirmation came first");
+        assert!(notifications.decide(0, &lost, now).is_none(), "the confirmation came first");
 
         let mut restarted = Notifications::default();
-        restarted.fold(&sent);
-        assert!(restarted.decide(&rejected, now).is_none());
+        restarted.fold(0, &sent);
+        assert!(restarted.decide(0, &rejected, now).is_none());
     }
 }

@@ -32,6 +32,7 @@ use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
+use crate::kit::snapshot::Cut;
 
 const NAME: &str = "order";
 
@@ -81,6 +82,6 @@ async fn work(
     let settings = PublisherSettings { patience, ..PublisherSettings::default() };
     desk.open(Publisher::start(&log, Topic::Orders, settings));
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &[Topic::Orders]);
+    let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
     consume::follow(follower, desk, health, announcement).await
 }

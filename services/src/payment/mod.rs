@@ -14,6 +14,7 @@ mod desk;
 mod domain;
 mod gateway;
 mod http;
+mod kept;
 mod parked;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::kit::log::Received;
 use crate::kit::process::Routes;
 use crate::kit::publisher::{Publisher, PublisherSettings};
 use crate::kit::service;
+use crate::kit::snapshot::State;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
 /// Charges at once: eight times what 1,000 orders a second keep open at 30 ms each.
@@ -134,7 +136,7 @@ impl Domain for Cashier {
 
     fn fold(&mut self, record: &Received) {
         let event = &record.event;
-        let mut contradicted = self.payments.fold(event, record.timestamp, record.trace).is_some();
+        let mut contradicted = self.payments.fold(record).is_some();
         if event.step() == Step::Payment {
             contradicted |= self.desk.fold(event.order_id(), event.event_type());
         }
@@ -152,12 +154,12 @@ impl Domain for Cashier {
     }
 
     fn decide(&mut self, record: &Received, _now: Timestamp) -> Decision {
-        if !self.payments.wants_charge(&record.event) {
+        if !self.payments.wants_charge(record) {
             return Decision::Nothing;
         }
         let (gateway, clock) = (self.gateway.clone(), self.clock.clone());
         let desk = Arc::clone(&self.desk);
-        let due = Due::of(&record.event, record.timestamp, record.trace);
+        let due = Due::of(record);
         // Taken now: the process may stand still before the charge is sent.
         let began = clock.monotonic();
         let charge = async move {
@@ -174,5 +176,9 @@ impl Domain for Cashier {
 
     fn answered(&mut self, event: &Event) {
         self.payments.settled(event);
+    }
+
+    fn state(&mut self) -> Option<&mut dyn State> {
+        Some(&mut self.payments)
     }
 }

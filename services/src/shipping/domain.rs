@@ -27,10 +27,11 @@ impl Shipments {
         now: Timestamp,
     ) -> Option<Event> {
         let order_id = event.order_id();
-        let first = self.steps.observe(order_id, event.event_type()) == Verdict::First;
+        let (partition, event_type) = (position.partition, event.event_type());
+        let first = self.steps.observe(partition, order_id, event_type) == Verdict::First;
         if !first
-            || event.event_type() != EventType::PaymentCompleted
-            || self.steps.has(order_id, Step::Shipping)
+            || event_type != EventType::PaymentCompleted
+            || self.steps.has(partition, order_id, Step::Shipping)
         {
             return None;
         }
@@ -49,8 +50,13 @@ impl Shipments {
     }
 
     /// Takes in a record of the past.
-    pub(crate) fn fold(&mut self, event: &Event) {
-        self.steps.observe(event.order_id(), event.event_type());
+    pub(crate) fn fold(&mut self, partition: i32, event: &Event) {
+        self.steps.observe(partition, event.order_id(), event.event_type());
+    }
+
+    /// What is known from the log.
+    pub(crate) const fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
     }
 
     pub(crate) fn clear(&mut self) {
@@ -105,7 +111,7 @@ mod tests {
         assert!((1..=30).contains(&first.estimated_delivery_days));
 
         let mut restarted = Shipments::default();
-        restarted.fold(&Event::Shipping(first));
+        restarted.fold(AT.partition, &Event::Shipping(first));
         assert!(ship(&mut restarted, &paid).is_none());
     }
 }

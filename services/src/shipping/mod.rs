@@ -14,6 +14,7 @@ use crate::kit::log::{Position, Received};
 use crate::kit::process::{Process, Routes};
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
+use crate::kit::snapshot::State;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
 /// Shipments that wait for the log at once.
@@ -55,12 +56,49 @@ impl Domain for Dispatcher {
     }
 
     fn fold(&mut self, record: &Received) {
-        self.shipments.fold(&record.event);
+        self.shipments.fold(record.partition, &record.event);
     }
 
     fn decide(&mut self, record: &Received, now: Timestamp) -> Decision {
         let position = Position { partition: record.partition, offset: record.offset };
         let shipped = self.shipments.decide(&record.event, position, self.partitions, now);
         shipped.map_or(Decision::Nothing, Decision::Publish)
+    }
+
+    fn state(&mut self) -> Option<&mut dyn State> {
+        Some(self.shipments.steps())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::events::EventType;
+    use contract::topics::Step;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kit::worker::model::{self, Topics};
+
+    const TOPICS: Topics = Topics {
+        inputs: &[Topic::Payment],
+        remembered: &[Topic::Payment],
+        output: Topic::Shipping,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn whenever_it_is_killed_every_paid_order_is_shipped_once(
+            inputs in model::inputs(&[EventType::PaymentCompleted, EventType::PaymentFailed]),
+            acts in model::acts(),
+        ) {
+            let new = || Dispatcher { shipments: Shipments::default(), partitions: 1 };
+            let logs = model::play(new, TOPICS, &inputs, &acts);
+            let mut paid = model::firsts(&logs[&Topic::Payment], Step::Payment);
+            paid.retain(|_, payment| *payment == EventType::PaymentCompleted);
+            let shipped = model::count(&logs[&Topic::Shipping], Step::Shipping);
+            prop_assert_eq!(shipped, paid.into_keys().map(|order| (order, 1)).collect());
+        }
     }
 }

@@ -37,6 +37,7 @@ use crate::kit::health::Health;
 use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
+use crate::kit::snapshot::Cut;
 
 const NAME: &str = "status";
 
@@ -113,6 +114,6 @@ async fn work(
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &Topic::ALL);
+    let follower = Follower::start(&log, &Topic::ALL, Cut::new());
     consume::follow(follower, view, health, announcement).await
 }

@@ -12,15 +12,16 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
+use super::lanes::Lanes;
 use super::{Decision, Domain, WorkerSettings};
 use crate::kit::dead_letter::{buried_by, bury};
 use crate::kit::kafka::assignor::Share;
 use crate::kit::kafka::group::Offsets;
 use crate::kit::log::{Log, Position, Received};
-use crate::kit::progress::Progress;
 use crate::kit::publisher::{Acknowledgements, PublishError, Publisher, Token};
-use crate::kit::reader::{Batch, Readers, Reading, Span};
+use crate::kit::reader::{Batch, Readers, Reading};
 use crate::kit::record::{Outgoing, Unreadable};
+use crate::kit::snapshot::{Cut, Export};
 use crate::kit::trace::{self, Kind};
 
 /// Nobody waits for what a service reads back of its own topic, so it may gather for longer.
@@ -35,7 +36,7 @@ pub(super) struct Assignment {
     service: &'static str,
     output: Topic,
     max_in_flight: usize,
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     history: Option<Readers>,
     live: Option<Readers>,
     /// Fetched and not yet begun.
@@ -48,14 +49,6 @@ pub(super) struct Assignment {
     /// Of the records in flight that belong to a trace.
     spans: HashMap<Token, trace::Span>,
     connected: bool,
-}
-
-/// One input partition.
-struct Lane {
-    topic: Topic,
-    partition: i32,
-    progress: Progress,
-    committed: Option<i64>,
 }
 
 enum Work {
@@ -74,33 +67,18 @@ enum Woken {
 }
 
 impl Assignment {
-    /// Starts to fold: the own topic's partitions from the beginning, and the remembered inputs up to
-    /// their committed offsets.
+    /// Starts to fold what `known` does not contain: the own topic's partitions, and the remembered inputs
+    /// up to their committed offsets.
     pub(super) fn begin(
         log: &Log,
         settings: &WorkerSettings,
         share: &Share,
         committed: &Offsets,
+        known: &Cut,
     ) -> Self {
-        let mut lanes = Vec::new();
-        let mut spans = Vec::new();
-        for (topic, partitions) in &share.partitions {
-            for &partition in partitions {
-                let offset = committed.get(&(*topic, partition)).copied();
-                let start = offset.unwrap_or(0);
-                if settings.remembered.contains(topic) && start > 0 {
-                    spans.push(Span { topic: *topic, partition, from: 0, until: Some(start) });
-                }
-                let progress = Progress::new(start);
-                lanes.push(Lane { topic: *topic, partition, progress, committed: offset });
-            }
-        }
-        let mut own: Vec<i32> = lanes.iter().map(|lane| lane.partition).collect();
-        own.sort_unstable();
-        own.dedup();
-        let own_span = |partition| Span { topic: settings.output, partition, from: 0, until: None };
-        spans.extend(own.into_iter().map(own_span));
+        let lanes = Lanes::new(share, settings.output, settings.remembered, committed, known);
         let linger = log.fetch_linger.max(OWN_TOPIC_LINGER);
+        let history = Readers::start(log, lanes.history(known), linger);
         let (acknowledgements, acknowledged) = mpsc::unbounded_channel();
         Self {
             log: log.clone(),
@@ -108,7 +86,7 @@ impl Assignment {
             output: settings.output,
             max_in_flight: settings.max_in_flight,
             lanes,
-            history: Some(Readers::start(log, spans, linger)),
+            history: Some(history),
             live: None,
             pending: VecDeque::new(),
             asked: FuturesUnordered::new(),
@@ -153,9 +131,12 @@ impl Assignment {
             Woken::Answered(token, None) => self.finished(token),
             Woken::History(Some(Reading::Batch(batch))) => {
                 batch.records.iter().for_each(|record| domain.fold(record));
+                let Batch { topic, partition, next_offset, records, .. } = &batch;
+                self.lanes.folded(*topic, *partition, *next_offset, records);
             }
             Woken::History(Some(Reading::CaughtUp)) => {
-                self.live = Some(self.read_on());
+                let linger = self.log.fetch_linger;
+                self.live = Some(Readers::start(&self.log, self.lanes.inputs(), linger));
             }
             Woken::Live(Some(Reading::Batch(batch))) => self.receive(batch),
             Woken::History(Some(Reading::Connected(connected)))
@@ -168,21 +149,9 @@ impl Assignment {
         false
     }
 
-    /// Readers of the inputs from their committed offsets on.
-    fn read_on(&self) -> Readers {
-        let span = |lane: &Lane| Span {
-            topic: lane.topic,
-            partition: lane.partition,
-            from: lane.progress.committable(),
-            until: None,
-        };
-        Readers::start(&self.log, self.lanes.iter().map(span).collect(), self.log.fetch_linger)
-    }
-
     /// Puts a batch where work is taken from, in the order of the log.
     fn receive(&mut self, batch: Batch) {
-        let is_lane = |lane: &Lane| lane.topic == batch.topic && lane.partition == batch.partition;
-        let Some(lane) = self.lanes.iter().position(is_lane) else { return };
+        let Some(lane) = self.lanes.find(batch.topic, batch.partition) else { return };
         let mut unreadable = batch.unreadable.into_iter().peekable();
         for record in batch.records {
             while let Some(record) = unreadable.next_if(|other| other.offset < record.offset) {
@@ -207,7 +176,8 @@ impl Assignment {
         {
             match work {
                 Work::Record(token, record) => {
-                    self.begin_record(token);
+                    self.lanes.begin(place(token).0, &record, domain.state().map(|state| &*state));
+                    self.in_flight += 1;
                     self.begin_span(token, &record, now);
                     match domain.decide(&record, now) {
                         Decision::Nothing => self.finished(token),
@@ -218,7 +188,8 @@ impl Assignment {
                     }
                 }
                 Work::Unreadable(token, record) => {
-                    self.begin_record(token);
+                    self.lanes.begin_unreadable(place(token).0, &record);
+                    self.in_flight += 1;
                     if buried_by(record.topic) == Some(self.output) {
                         let burial = bury(self.log.clone(), *record);
                         self.asked.push(burial.map(move |()| (token, None)).boxed());
@@ -226,20 +197,14 @@ impl Assignment {
                         self.finished(token);
                     }
                 }
-                Work::Passed(lane, next_offset) => self.lanes[lane].progress.pass(next_offset),
+                Work::Passed(lane, next_offset) => self.lanes.pass(lane, next_offset),
             }
         }
     }
 
-    fn begin_record(&mut self, token: Token) {
-        let (lane, offset) = place(token);
-        self.lanes[lane].progress.begin(offset);
-        self.in_flight += 1;
-    }
-
     fn finished(&mut self, token: Token) {
         let (lane, offset) = place(token);
-        if self.lanes[lane].progress.finish(offset) {
+        if self.lanes.finish(lane, offset) {
             self.in_flight -= 1;
             if let Some(span) = self.spans.remove(&token) {
                 span.end(format!("{} process", self.service), self.log.clock.now(), false);
@@ -279,15 +244,18 @@ impl Assignment {
 
     /// Offsets that have moved since they were last asked for; none when nothing moved.
     pub(super) fn uncommitted(&mut self) -> Option<Offsets> {
-        let mut offsets = Offsets::new();
-        for lane in &mut self.lanes {
-            let committable = lane.progress.committable();
-            if lane.committed.unwrap_or(0) < committable {
-                lane.committed = Some(committable);
-                offsets.insert((lane.topic, lane.partition), committable);
-            }
-        }
-        (!offsets.is_empty()).then_some(offsets)
+        self.lanes.uncommitted()
+    }
+
+    /// The domain's state for a snapshot; nothing while its history is not in yet.
+    pub(super) fn export<D: Domain>(&self, domain: &mut D) -> Option<Vec<Export>> {
+        self.live.as_ref()?;
+        domain.state().map(|state| self.lanes.export(state))
+    }
+
+    /// Records folded or decided so far.
+    pub(super) const fn records(&self) -> u64 {
+        self.lanes.records()
     }
 
     /// Reads no more and forgets what was not begun.

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::routing::post as route_post;
 use axum::{Json, Router};
 use contract::http::CreateOrderResponse;
+use contract::ids::OrderId;
 use contract::order::Order;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -149,12 +150,15 @@ async fn without_a_collector_a_clients_trace_is_passed_on_unchanged_and_none_is_
     let broker = sim::Broker::start().unwrap();
     let order = Service::on(broker.address(), &["order"]).await;
     let status = Service::on(broker.address(), &["status"]).await;
-    for trace in [Some(format!("00-{TRACE}-{CLIENT_SPAN}-00")), None] {
-        let mut headers = vec![JSON];
+    for (key, trace) in
+        [("traced", Some(format!("00-{TRACE}-{CLIENT_SPAN}-00"))), ("untraced", None)]
+    {
+        let order_id = OrderId::for_idempotency_key(key).to_string();
+        let mut socket = open(HERE, status.address, &order_id).await.unwrap();
+        let mut headers = vec![JSON, ("idempotency-key", key)];
         headers.extend(trace.as_deref().map(|trace| ("traceparent", trace)));
         let request = post("/order", &headers, r#"{"product_id":"product-1","quantity":1}"#);
-        let created: CreateOrderResponse = send_from(HERE, order.address, request).await.json();
-        let mut socket = open(HERE, status.address, &created.order_id.to_string()).await.unwrap();
+        assert_eq!(send_from(HERE, order.address, request).await.status, 201);
         assert_eq!(socket.text::<Order>().await.traceparent, trace);
     }
 }

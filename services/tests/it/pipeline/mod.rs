@@ -8,5 +8,6 @@ mod races;
 mod saga;
 mod schemas;
 mod shop;
+mod snapshots;
 mod start;
 mod unreadable;

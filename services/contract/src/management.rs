@@ -10,6 +10,7 @@ use crate::topics::Step;
 
 /// `GET /payments/parked`: payments of this instance whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParkedPayments {
     /// In all, this page or not.
     pub parked: usize,
@@ -17,15 +18,18 @@ pub struct ParkedPayments {
     pub payments: Vec<ParkedPayment>,
     /// The `after` of the next page; none on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub next: Option<OrderId>,
 }
 
 /// One payment whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParkedPayment {
     pub order_id: OrderId,
     pub amount: Cents,
     /// When the order was confirmed: the buyer has waited since.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// Requests to the gateway by this process.
     pub attempts: u32,
@@ -36,6 +40,7 @@ pub struct ParkedPayment {
 
 /// What the gateway last said about a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayAnswer {
     /// This process has not asked yet.
@@ -54,16 +59,19 @@ pub enum GatewayAnswer {
 
 /// `POST /payments/parked/{order_id}/resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResolvePayment {
     pub outcome: Resolution,
     /// Who says so, and why: wanted unless the gateway is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reason: Option<String>,
 }
 
 /// How a payment is resolved by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The money was taken: `PaymentCompleted`.
@@ -76,18 +84,21 @@ pub enum Resolution {
 
 /// The answer to [`ResolvePayment`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResolvedPayment {
     pub order_id: OrderId,
     /// Whether the log now says how the payment ended; if not, it stays parked.
     pub settled: bool,
     /// The event's type, when settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub event_type: Option<crate::events::EventType>,
     pub last_answer: GatewayAnswer,
 }
 
 /// `GET /orders/stuck`: orders that have not ended in time (specification §4.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StuckOrders {
     /// In all, this page or not.
     pub stuck: usize,
@@ -97,14 +108,17 @@ pub struct StuckOrders {
     pub orders: Vec<StuckOrder>,
     /// The `after` of the next page; none on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub next: Option<String>,
 }
 
 /// One order that has not ended in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StuckOrder {
     pub order_id: OrderId,
     pub status: OrderStatus,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     pub age_seconds: u64,
     /// Steps that nobody has taken yet and that could be taken now.
@@ -113,15 +127,19 @@ pub struct StuckOrder {
 
 /// `GET` and `POST /faults` at the gateway, which changes the rates that are named.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Faults {
     /// Share of new charges answered with a server error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error_rate: Option<f64>,
     /// Share of new charges that are never answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub silent_rate: Option<f64>,
     /// Share of questions about charges answered with a server error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub query_error_rate: Option<f64>,
 }

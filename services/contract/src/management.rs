@@ -18,7 +18,6 @@ pub struct ParkedPayments {
     pub payments: Vec<ParkedPayment>,
     /// The `after` of the next page; none on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub next: Option<OrderId>,
 }
 
@@ -65,7 +64,6 @@ pub struct ResolvePayment {
     pub outcome: Resolution,
     /// Who says so, and why: wanted unless the gateway is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reason: Option<String>,
 }
 
@@ -91,7 +89,6 @@ pub struct ResolvedPayment {
     pub settled: bool,
     /// The event's type, when settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub event_type: Option<crate::events::EventType>,
     pub last_answer: GatewayAnswer,
 }
@@ -108,7 +105,6 @@ pub struct StuckOrders {
     pub orders: Vec<StuckOrder>,
     /// The `after` of the next page; none on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub next: Option<String>,
 }
 
@@ -132,14 +128,11 @@ pub struct StuckOrder {
 pub struct Faults {
     /// Share of new charges answered with a server error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub error_rate: Option<f64>,
     /// Share of new charges that are never answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub silent_rate: Option<f64>,
     /// Share of questions about charges answered with a server error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub query_error_rate: Option<f64>,
 }

@@ -120,6 +120,18 @@ async fn every_answer_of_every_door_is_documented_and_valid() {
     assert!(unseen.is_empty(), "promised, and neither seen nor said where: {unseen:#?}");
 }
 
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_503() {
+    let slow = ["gateway", "--port", "0", "--silent-rate", "1"];
+    let gateway = Service::start(&slow).await;
+    let document = Document::of(gateway.address).await;
+    let mut trial = Trial { document, seen: BTreeSet::new() };
+    let body = format!(r#"{{"order_id":"{UNKNOWN}","amount":29.99}}"#);
+    let request = post("/charges", &[JSON, ("idempotency-key", UNKNOWN)], body);
+    let answer = trial.ask(&gateway, port::GATEWAY, request, 503).await;
+    assert!(answer.error(503).details.contains("10 s"));
+}
+
 async fn orders(trial: &mut Trial, order: &Service) {
     let limited = |headers: &[(&str, &str)], body: &str| post("/order", headers, body.to_owned());
     let keyed = [JSON, ("idempotency-key", "door")];

@@ -7,4 +7,7 @@ mod command_line;
 mod draft;
 mod logs;
 mod process;
+mod records;
 mod runs;
+#[path = "../../../services/tests/schemas/mod.rs"]
+mod schemas;

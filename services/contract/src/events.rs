@@ -11,6 +11,7 @@ use crate::topics::Step;
 
 /// The types of event, named as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum EventType {
     OrderCreated,
     InventoryConfirmed,

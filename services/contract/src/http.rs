@@ -96,7 +96,6 @@ pub struct Charge {
     pub amount: Cents,
     pub outcome: ChargeOutcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub reason: Option<String>,
     /// How many requests the gateway saw for this order.
     pub attempts: u32,

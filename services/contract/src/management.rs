@@ -10,6 +10,7 @@ use crate::topics::Step;
 
 /// `GET /payments/parked`: payments of this instance whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParkedPayments {
     /// In all, this page or not.
     pub parked: usize,
@@ -22,10 +23,12 @@ pub struct ParkedPayments {
 
 /// One payment whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParkedPayment {
     pub order_id: OrderId,
     pub amount: Cents,
     /// When the order was confirmed: the buyer has waited since.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// Requests to the gateway by this process.
     pub attempts: u32,
@@ -36,6 +39,7 @@ pub struct ParkedPayment {
 
 /// What the gateway last said about a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GatewayAnswer {
     /// This process has not asked yet.
@@ -54,6 +58,7 @@ pub enum GatewayAnswer {
 
 /// `POST /payments/parked/{order_id}/resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResolvePayment {
     pub outcome: Resolution,
@@ -64,6 +69,7 @@ pub struct ResolvePayment {
 
 /// How a payment is resolved by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The money was taken: `PaymentCompleted`.
@@ -76,6 +82,7 @@ pub enum Resolution {
 
 /// The answer to [`ResolvePayment`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResolvedPayment {
     pub order_id: OrderId,
     /// Whether the log now says how the payment ended; if not, it stays parked.
@@ -88,6 +95,7 @@ pub struct ResolvedPayment {
 
 /// `GET /orders/stuck`: orders that have not ended in time (specification §4.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StuckOrders {
     /// In all, this page or not.
     pub stuck: usize,
@@ -102,9 +110,11 @@ pub struct StuckOrders {
 
 /// One order that has not ended in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StuckOrder {
     pub order_id: OrderId,
     pub status: OrderStatus,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     pub age_seconds: u64,
     /// Steps that nobody has taken yet and that could be taken now.
@@ -113,6 +123,7 @@ pub struct StuckOrder {
 
 /// `GET` and `POST /faults` at the gateway, which changes the rates that are named.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Faults {
     /// Share of new charges answered with a server error.

@@ -48,11 +48,9 @@ pub struct Order {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub last_updated: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub tracking_number: Option<String>,
     /// On the wire dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub payment_amount: Option<Cents>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,

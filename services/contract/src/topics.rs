@@ -59,6 +59,7 @@ pub const DEFAULT_PARTITIONS: i32 = 4;
 
 /// A step of an order's saga. The first record of a step in its partition is the truth (DESIGN §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Step {

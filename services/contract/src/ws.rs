@@ -28,7 +28,6 @@ pub struct Message<T> {
     pub message_type: MessageType,
     /// The id that stands in the socket's path, whether or not it is a UUID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub order_id: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub timestamp: Timestamp,
@@ -37,7 +36,6 @@ pub struct Message<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub data: Option<T>,
 }
 
@@ -52,7 +50,6 @@ pub struct ErrorData {
     pub code: String,
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub details: Option<String>,
 }
 

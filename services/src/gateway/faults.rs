@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::routing::get;
+use contract::http::ErrorResponse;
 use contract::management::Faults;
 use rand::{Rng, RngExt};
+use utoipa::OpenApi;
 
 use super::Args;
 use crate::kit::http::{ApiError, Reply, json_body};
@@ -88,14 +90,41 @@ impl Failures {
 }
 
 pub(super) fn routes(failures: Arc<Failures>) -> Router {
-    Router::new().route("/faults", get(read).post(change)).with_state(failures)
+    Router::new().route("/faults", get(read_faults).post(change_faults)).with_state(failures)
 }
 
-async fn read(State(failures): State<Arc<Failures>>) -> Result<Reply<Faults>, ApiError> {
+/// What the gateway adds to `/openapi.json` for management.
+#[derive(OpenApi)]
+#[openapi(paths(read_faults, change_faults))]
+pub(crate) struct Api;
+
+#[utoipa::path(
+    get,
+    path = "/faults",
+    tag = "Gateway",
+    summary = "Read how often the gateway fails",
+    responses((status = 200, description = "All rates", body = Faults)),
+)]
+async fn read_faults(State(failures): State<Arc<Failures>>) -> Result<Reply<Faults>, ApiError> {
     failures.change(Faults::default()).map(Reply::Ok)
 }
 
-async fn change(
+#[utoipa::path(
+    post,
+    path = "/faults",
+    tag = "Gateway",
+    summary = "Change how often the gateway fails",
+    description = "Changes the rates that are named",
+    request_body = Faults,
+    responses(
+        (status = 200, description = "All rates, as they are now", body = Faults),
+        (status = 400, description = "Not rates", body = ErrorResponse),
+        (status = 408, description = "The body did not arrive within 5 s", body = ErrorResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = ErrorResponse),
+        (status = 415, description = "The body is not declared as JSON", body = ErrorResponse),
+    ),
+)]
+async fn change_faults(
     State(failures): State<Arc<Failures>>,
     request: Request,
 ) -> Result<Reply<Faults>, ApiError> {

@@ -8,6 +8,7 @@ mod faults;
 mod http;
 mod latency;
 
+pub(crate) use self::faults::Api as ManagementApi;
 pub(crate) use self::http::Api;
 
 use std::sync::Arc;

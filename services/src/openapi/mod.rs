@@ -20,7 +20,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, Server, ServerBuilder};
 
 use crate::kit::health;
 use crate::kit::http::management;
-use crate::{gateway, inventory, order, status};
+use crate::{gateway, inventory, order, payment, status};
 
 /// What the specification says of the whole (§5.1).
 #[derive(OpenApi)]
@@ -63,12 +63,15 @@ const SERVICES: [(&str, u16); 7] = [
     ("Payment Gateway", port::GATEWAY),
 ];
 
-/// What one service serves and no other: at its known port, and beside it for management.
-const OWN: [(u16, Api); 4] = [
+/// What one service serves and no other: at its known port, or beside it for management.
+const OWN: [(u16, Api); 7] = [
     (port::ORDER, order::Api::openapi),
     (port::STATUS, status::Api::openapi),
     (port::INVENTORY, inventory::Api::openapi),
     (port::GATEWAY, gateway::Api::openapi),
+    (port::STATUS + MANAGEMENT_OFFSET, status::ManagementApi::openapi),
+    (port::PAYMENT + MANAGEMENT_OFFSET, payment::Api::openapi),
+    (port::GATEWAY + MANAGEMENT_OFFSET, gateway::ManagementApi::openapi),
 ];
 
 /// What all services serve at both doors, and at the one for management only.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::routing::{get, post};
+use contract::http::ErrorResponse;
 use contract::ids::OrderId;
 use contract::management::{
     GatewayAnswer, ParkedPayments, Resolution, ResolvePayment, ResolvedPayment,
 };
 use serde::Deserialize;
+use utoipa::OpenApi;
 
 use super::desk::{Desk, Refusal};
 use crate::kit::http::{ApiError, Reply, json_body, page_limit};
@@ -19,10 +21,15 @@ const MAX_REASON: usize = 200;
 
 pub(super) fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
-        .route("/payments/parked", get(list))
-        .route("/payments/parked/{order_id}/resolve", post(resolve))
+        .route("/payments/parked", get(parked_payments))
+        .route("/payments/parked/{order_id}/resolve", post(resolve_payment))
         .with_state(desk)
 }
+
+/// The payment service's part of `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(paths(parked_payments, resolve_payment))]
+pub(crate) struct Api;
 
 #[derive(Debug, Deserialize)]
 struct Page {
@@ -30,7 +37,23 @@ struct Page {
     limit: Option<String>,
 }
 
-async fn list(
+#[utoipa::path(
+    get,
+    path = "/payments/parked",
+    tag = "Operations",
+    summary = "List payments whose outcome is unknown",
+    description = "Those of this instance, by order id",
+    params(
+        ("after" = Option<Uuid>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
+         description = "Payments of one page; 100 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "One page of them", body = ParkedPayments),
+        (status = 400, description = "Not a page", body = ErrorResponse),
+    ),
+)]
+async fn parked_payments(
     State(desk): State<Arc<Desk>>,
     Query(page): Query<Page>,
 ) -> Result<Reply<ParkedPayments>, ApiError> {
@@ -44,7 +67,25 @@ async fn list(
     Ok(Reply::Ok(ParkedPayments { parked, payments, next }))
 }
 
-async fn resolve(
+#[utoipa::path(
+    post,
+    path = "/payments/parked/{order_id}/resolve",
+    tag = "Operations",
+    summary = "Resolve a payment whose outcome is unknown",
+    description = "Asks the gateway once more, or says how the payment ended when the gateway does not",
+    params(("order_id" = Uuid, Path, description = "The order whose payment is parked")),
+    request_body = ResolvePayment,
+    responses(
+        (status = 200, description = "Settled, or still unknown", body = ResolvedPayment),
+        (status = 400, description = "Not an order id, not a resolution, or one without a reason", body = ErrorResponse),
+        (status = 404, description = "No such payment is parked here", body = ErrorResponse),
+        (status = 408, description = "The body did not arrive within 5 s", body = ErrorResponse),
+        (status = 409, description = "The gateway definitely says otherwise, or it is being settled", body = ErrorResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = ErrorResponse),
+        (status = 415, description = "The body is not declared as JSON", body = ErrorResponse),
+    ),
+)]
+async fn resolve_payment(
     State(desk): State<Arc<Desk>>,
     Path(id): Path<String>,
     request: Request,

@@ -27,6 +27,8 @@ use contract::topics::{Step, Topic};
 use futures_util::FutureExt;
 use tracing::error;
 
+pub(crate) use self::http::Api;
+
 use self::desk::Desk;
 use self::domain::{Due, Payments, payment};
 use self::gateway::{Charged, Gateway, GatewaySettings};

@@ -8,8 +8,10 @@ use axum::extract::{Query, State};
 use axum::routing::get;
 use chrono::TimeDelta;
 use contract::Timestamp;
+use contract::http::ErrorResponse;
 use contract::management::{StuckOrder, StuckOrders};
 use serde::Deserialize;
+use utoipa::OpenApi;
 
 use super::stuck::{Look, Place, cursor, place};
 use super::view::{SharedView, View};
@@ -65,7 +67,7 @@ const fn count(orders: usize) -> f64 {
 }
 
 pub(super) fn routes(overseer: Overseer) -> Router {
-    Router::new().route("/orders/stuck", get(list)).with_state(overseer)
+    Router::new().route("/orders/stuck", get(stuck_orders)).with_state(overseer)
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +76,29 @@ struct Page {
     limit: Option<String>,
 }
 
-async fn list(
+/// What this service adds to `/openapi.json` for management.
+#[derive(OpenApi)]
+#[openapi(paths(stuck_orders))]
+pub(crate) struct Api;
+
+#[utoipa::path(
+    get,
+    path = "/orders/stuck",
+    tag = "Operations",
+    summary = "List orders that have not ended in time",
+    description = "The oldest first, each with the steps that it waits for",
+    params(
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
+         description = "Orders of one page; 100 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "One page of them", body = StuckOrders),
+        (status = 400, description = "Not a page", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping", body = ErrorResponse),
+    ),
+)]
+async fn stuck_orders(
     State(overseer): State<Overseer>,
     Query(page): Query<Page>,
 ) -> Result<Reply<StuckOrders>, ApiError> {

@@ -20,6 +20,7 @@ mod stuck;
 mod view;
 
 pub(crate) use self::http::Api;
+pub(crate) use self::management::Api as ManagementApi;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 
 mod api;
 mod edge;
+mod examples;
 mod pipeline;
 #[path = "../schemas/mod.rs"]
 mod schemas;

@@ -1,12 +1,16 @@
 //! The specification's schemas of events (§3.1), with those of our own, and its structure of records (§3.2):
 //! a judge of every record that tests find on the shop's topics. `events.json` holds them.
 
+mod topics;
+
 use std::collections::BTreeMap;
 
 use contract::topics::Topic;
 use jsonschema::Validator;
 use rskafka::record::Record;
 use serde_json::{Map, Value, json};
+
+pub(crate) use topics::judge_all;
 
 /// Suffix of the topics for what nobody can read.
 const DEAD_LETTER: &str = ".dead-letter";
@@ -38,15 +42,17 @@ impl Schemas {
         Self { events, headers, dead_letter_headers }
     }
 
+    /// The type of event that a record on `topic` holds.
+    ///
     /// # Errors
-    /// What is wrong with a record that stands on `topic`.
-    pub(crate) fn judge(&self, topic: &str, record: &Record) -> Result<(), String> {
+    /// What is wrong with it.
+    pub(crate) fn judge(&self, topic: &str, record: &Record) -> Result<String, String> {
         let headers = record.headers.iter().map(|(name, value)| {
             (name.clone(), Value::from(String::from_utf8_lossy(value).into_owned()))
         });
         let headers = Value::Object(headers.collect::<Map<_, _>>());
         if topic.ends_with(DEAD_LETTER) {
-            return check(&self.dead_letter_headers, &headers);
+            return check(&self.dead_letter_headers, &headers).map(|()| "dead letter".to_owned());
         }
         check(&self.headers, &headers)?;
         let value = record.value.as_deref().ok_or("no value")?;
@@ -64,7 +70,7 @@ impl Schemas {
         let producer =
             Topic::ALL.into_iter().find(|known| known.name() == topic).map(Topic::producer);
         match (producer, headers["producer-service"].as_str()) {
-            (Some(wanted), Some(found)) if wanted == found => Ok(()),
+            (Some(wanted), Some(found)) if wanted == found => Ok(event_type.to_owned()),
             (wanted, found) => Err(format!("{found:?} wrote to {topic}, which is {wanted:?}'s")),
         }
     }

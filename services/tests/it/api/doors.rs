@@ -18,10 +18,12 @@ use crate::edge::client::{Answer, HERE, JSON, get, handshake, open, open_with, p
 use crate::edge::records::{Topics, event};
 
 /// Promises that cannot be provoked from outside in moments, and the tests that see them kept.
-const SEEN_ELSEWHERE: [(&str, &str, &str); 3] = [
+const SEEN_ELSEWHERE: [(&str, &str, &str); 5] = [
     ("*", "500", "a_panic_is_answered_500_and_ends_nothing_else"),
     ("*", "503", "before_it_has_read_the_log_a_service_answers_503_and_says_when_to_come_again"),
     ("*", "408", "a_body_that_never_ends_is_given_up"),
+    ("resolve_payment", "200", "somebody_resolves_it_by_hand_but_not_against_the_gateways_word"),
+    ("resolve_payment", "409", "somebody_resolves_it_by_hand_but_not_against_the_gateways_word"),
 ];
 
 /// Services under trial.
@@ -103,16 +105,31 @@ async fn every_answer_of_every_door_is_documented_and_valid() {
         trial.ask(&inventory, port::INVENTORY, request, code).await;
     }
     charges(&mut trial, &gateway).await;
+    let payment = Service::on(broker.address(), &["payment"]).await;
+    management(&mut trial, [&gateway, &payment, &status]).await;
     for (service, known_port) in [
         (&order, port::ORDER),
         (&status, port::STATUS),
         (&inventory, port::INVENTORY),
+        (&payment, port::PAYMENT),
         (&gateway, port::GATEWAY),
     ] {
         everywhere(&mut trial, service, known_port).await;
     }
     let unseen = trial.unseen();
     assert!(unseen.is_empty(), "promised, and neither seen nor said where: {unseen:#?}");
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_503() {
+    let slow = ["gateway", "--port", "0", "--silent-rate", "1"];
+    let gateway = Service::start(&slow).await;
+    let document = Document::of(gateway.address).await;
+    let mut trial = Trial { document, seen: BTreeSet::new() };
+    let body = format!(r#"{{"order_id":"{UNKNOWN}","amount":29.99}}"#);
+    let request = post("/charges", &[JSON, ("idempotency-key", UNKNOWN)], body);
+    let answer = trial.ask(&gateway, port::GATEWAY, request, 503).await;
+    assert!(answer.error(503).details.contains("10 s"));
 }
 
 async fn orders(trial: &mut Trial, order: &Service) {
@@ -212,6 +229,36 @@ async fn charges(trial: &mut Trial, gateway: &Service) {
     let declining = Service::start(&declining).await;
     let declined = trial.ask(&declining, port::GATEWAY, charge(UNKNOWN, UNKNOWN, "1"), 402).await;
     assert_eq!(declined.json::<Charge>().captures, 0);
+}
+
+/// What gateway, payment and status serve at the door for management.
+async fn management(trial: &mut Trial, [gateway, payment, status]: [&Service; 3]) {
+    let of = |port: u16| port + MANAGEMENT_OFFSET;
+    let resolve = format!("/payments/parked/{UNKNOWN}/resolve");
+    let json = |path: &str, body: &str| post(path, &[JSON], body.to_owned());
+    let large = " ".repeat(70_000);
+    let by_hand = r#"{"outcome":"captured","reason":"seen at the bank"}"#;
+    for (service, port, request, code) in [
+        (gateway, port::GATEWAY, get("/faults"), 200),
+        (gateway, port::GATEWAY, json("/faults", r#"{"silent_rate":0}"#), 200),
+        (gateway, port::GATEWAY, json("/faults", r#"{"silent_rate":2}"#), 400),
+        (gateway, port::GATEWAY, json("/faults", r#"{"silence":1}"#), 400),
+        (gateway, port::GATEWAY, json("/faults", &large), 413),
+        (gateway, port::GATEWAY, post("/faults", &[], "{}"), 415),
+        (payment, port::PAYMENT, get("/payments/parked?limit=5"), 200),
+        (payment, port::PAYMENT, get("/payments/parked?limit=1001"), 400),
+        (payment, port::PAYMENT, get("/payments/parked?after=7"), 400),
+        (payment, port::PAYMENT, json(&resolve, by_hand), 404),
+        (payment, port::PAYMENT, json(&resolve, r#"{"outcome":"captured"}"#), 400),
+        (payment, port::PAYMENT, json(&resolve, r#"{"outcome":"maybe"}"#), 400),
+        (payment, port::PAYMENT, json("/payments/parked/7/resolve", by_hand), 400),
+        (payment, port::PAYMENT, json(&resolve, &large), 413),
+        (payment, port::PAYMENT, post(&resolve, &[], by_hand), 415),
+        (status, port::STATUS, get("/orders/stuck"), 200),
+        (status, port::STATUS, get("/orders/stuck?after=7"), 400),
+    ] {
+        trial.ask(service, of(port), request, code).await;
+    }
 }
 
 /// What every service serves at both of its doors, and what none of them serves.

@@ -66,8 +66,14 @@ fn command(arguments: &[&str], data: &TempDir) -> Command {
 impl Service {
     /// Starts a service and waits until it is ready.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::told_by(&[], arguments).await
+    }
+
+    /// The same, with settings in its environment, as deployments have them.
+    pub(crate) async fn told_by(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut child = command(arguments, &data).spawn().unwrap();
+        let mut command = command(arguments, &data);
+        let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = async {
             while let Some(line) = lines.next_line().await.unwrap() {

@@ -56,20 +56,27 @@ impl Topics {
 
     /// How many records of `orders` belong to one order.
     pub(crate) async fn records_of(&self, order_id: OrderId) -> usize {
+        self.events_of(order_id).await.len()
+    }
+
+    /// The events in `orders` of one order.
+    pub(crate) async fn events_of(&self, order_id: OrderId) -> Vec<Event> {
         let partition = partition_for_key(order_id.to_string().as_bytes(), DEFAULT_PARTITIONS);
         let topic = Topic::Orders.name();
         let client = self.0.partition_client(topic, partition, UnknownTopicHandling::Retry);
         let client = client.await.unwrap();
-        let (mut offset, mut count) = (0, 0);
+        let (mut offset, mut events) = (0, Vec::new());
         loop {
             let (records, end) = client.fetch_records(offset, 1..1_000_000, 100).await.unwrap();
             for record in &records {
                 offset = record.offset + 1;
-                let key = record.record.key.as_deref();
-                count += usize::from(key == Some(order_id.to_string().as_bytes()));
+                if record.record.key.as_deref() == Some(order_id.to_string().as_bytes()) {
+                    let value = record.record.value.as_deref().unwrap();
+                    events.push(Event::decode(None, value).unwrap());
+                }
             }
             if offset >= end {
-                return count;
+                return events;
             }
         }
     }

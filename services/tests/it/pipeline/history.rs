@@ -12,6 +12,10 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::RecordAndOffset;
 
 use crate::edge::child::DEADLINE;
+use crate::schemas::judge_all;
+
+/// Keys of records that tests plant because they fit no schema.
+const PLANTED: [&str; 3] = ["torn", "newer", "unknown"];
 
 /// Pause between two looks.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
@@ -57,12 +61,13 @@ impl History {
 
 /// Reads the log from its beginning, again and again.
 pub(super) struct Reader {
+    kafka: SocketAddr,
     client: Client,
 }
 
 impl Reader {
     pub(super) async fn at(kafka: SocketAddr) -> Self {
-        Self { client: ClientBuilder::new(vec![kafka.to_string()]).build().await.unwrap() }
+        Self { kafka, client: ClientBuilder::new(vec![kafka.to_string()]).build().await.unwrap() }
     }
 
     /// Every record of one topic.
@@ -133,9 +138,12 @@ impl Reader {
         }
     }
 
-    /// Looks until all `orders` have ended.
+    /// Looks until all `orders` have ended. Every record of every topic then fits its schema.
     pub(super) async fn all_ended(&self, orders: &[OrderId]) -> History {
         let ended = |history: &History| orders.iter().all(|order| history.ended(*order));
-        self.until("every order ends", ended).await
+        let history = self.until("every order ends", ended).await;
+        let judged = judge_all(self.kafka, &PLANTED).await;
+        assert!(judged["OrderCreated"] >= orders.len(), "{judged:?}");
+        history
     }
 }

@@ -1,5 +1,6 @@
 //! Kills services by schedule, and tells how long their work stood still.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::audit::model::Model;
 use crate::http::Connection;
 use crate::service::Service;
 use crate::settings::ChaosSettings;
-use crate::supervise::{Kill, Shop};
+use crate::supervise::{Instance, Kill, Shop};
 
 /// A service that does not answer for this long has not come back.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ const NOBODYS_ORDER: &str = "/status/00000000-0000-4000-8000-000000000000";
 /// A kill that happened, as far as it can be told before the log is read.
 #[derive(Debug)]
 pub struct Victim {
-    service: Service,
+    instance: Instance,
     kill: Kill,
     /// Since the load began.
     killed_at: Duration,
@@ -38,6 +39,8 @@ pub struct Victim {
 #[derive(Debug, Clone, Serialize)]
 pub struct KillReport {
     pub service: &'static str,
+    /// The process's name.
+    pub instance: String,
     /// Since the load began.
     pub killed_at_ms: u64,
     /// Orders created, but not ended, at the moment of the kill.
@@ -55,22 +58,33 @@ pub async fn wreak(
     victims: &mut Vec<Victim>,
     notices: &mpsc::UnboundedSender<String>,
 ) {
-    for (due, service) in settings.schedule() {
+    let mut hits: BTreeMap<Service, u32> = BTreeMap::new();
+    for (due, target) in settings.schedule() {
         tokio::time::sleep_until(started + due).await;
+        let before = hits.entry(target.service).or_default();
+        let Some(instance) = target.pick(&shop.replicas, *before) else { continue };
+        *before += 1;
         let killed_at = started.elapsed();
-        let Some(kill) = shop.kill(service).await else {
-            let _ = notices.send(format!("{} is not there to be killed", service.name()));
+        let Some(kill) = shop.kill(instance).await else {
+            let _ = notices.send(format!("{} is not there to be killed", instance.name()));
             continue;
         };
-        let _ = notices.send(format!("{} killed", service.name()));
-        let url = match service {
-            Service::Status => shop.endpoints.status.clone(),
-            Service::Gateway => shop.endpoints.gateway.clone(),
-            _ => None,
-        };
-        let path = if service == Service::Status { NOBODYS_ORDER } else { "/ledger" };
-        let answered = url.map(|url| tokio::spawn(first_answer(url, path, Instant::now())));
-        victims.push(Victim { service, kill, killed_at, answered });
+        let _ = notices.send(format!("{} killed", instance.name()));
+        let answered = probe(instance).and_then(|path| {
+            Some(tokio::spawn(first_answer(shop.url(instance)?, path, Instant::now())))
+        });
+        victims.push(Victim { instance, kill, killed_at, answered });
+    }
+}
+
+/// The path that tells when an instance does its work again, where the log does not: of a service that
+/// writes nothing, or whose other instances write what this one would have.
+const fn probe(instance: Instance) -> Option<&'static str> {
+    match instance.service {
+        Service::Status => Some(NOBODYS_ORDER),
+        Service::Gateway => Some("/ledger"),
+        Service::Order if instance.of > 1 => Some("/ready"),
+        _ => None,
     }
 }
 
@@ -99,17 +113,14 @@ pub async fn recoveries(victims: Vec<Victim>, model: &Model) -> Vec<(Recovery, K
         let recovered_in = match victim.answered {
             // The probe ends by itself; it does not panic.
             Some(probe) => probe.await.ok().flatten(),
-            None => first_effect(model, victim.service, &victim.kill),
+            None => first_effect(model, victim.instance, &victim.kill),
         };
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         found.push((
-            Recovery {
-                service: victim.service.name().into(),
-                killed_at: victim.killed_at,
-                recovered_in,
-            },
+            Recovery { service: victim.instance.name(), killed_at: victim.killed_at, recovered_in },
             KillReport {
-                service: victim.service.name(),
+                service: victim.instance.service.name(),
+                instance: victim.instance.name(),
                 killed_at_ms: millis(victim.killed_at),
                 orders_in_flight: in_flight(model, victim.kill.at),
                 recovered_in_ms: recovered_in.map(millis),
@@ -141,12 +152,18 @@ pub fn per_service(kills: &[KillReport]) -> Vec<String> {
     Service::ALL.into_iter().filter_map(line).collect()
 }
 
-fn first_effect(model: &Model, service: Service, kill: &Kill) -> Option<Duration> {
-    let topic = service.topic()?;
+/// Where others of its service go on, their partitions show no gap: the one that waited longest counts.
+fn first_effect(model: &Model, instance: Instance, kill: &Kill) -> Option<Duration> {
+    let topic = instance.service.topic()?;
     let written = model.records().iter().filter(|record| record.topic == topic);
     // Stamped after the process was gone: only its successor can have done that.
-    let first = written.map(|record| record.decided_at()).filter(|at| *at > kill.gone_at).min()?;
-    (first - kill.at).to_std().ok()
+    let mut first: BTreeMap<i32, Timestamp> = BTreeMap::new();
+    for record in written.filter(|record| record.decided_at() > kill.gone_at) {
+        let at = first.entry(record.partition).or_insert_with(|| record.decided_at());
+        *at = (*at).min(record.decided_at());
+    }
+    let first = if instance.of > 1 { first.values().max() } else { first.values().min() };
+    (*first? - kill.at).to_std().ok()
 }
 
 fn in_flight(model: &Model, at: Timestamp) -> u64 {

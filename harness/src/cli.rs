@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
 
+use crate::supervise::Replicas;
+
 /// Starts an event-driven shop around Kafka, loads it, audits every order, and passes or fails.
 #[derive(Debug, Parser)]
 #[command(name = "doorbuster", version, after_help = EXAMPLES)]
@@ -60,6 +62,7 @@ Examples:
   doorbuster run smoke flash-sale --no-tui
   doorbuster run my-sale.toml --scale 0.1    a tenth of the load, for a small machine
   doorbuster run smoke --kafka localhost:9092
+  doorbuster run smoke --replicas order=2,payment=3,status=2
   doorbuster run smoke --order-url http://shop:8080 --status-url http://shop:8085 \\
       --inventory-url http://shop:8081 --kafka kafka:9092";
 
@@ -76,6 +79,9 @@ pub struct RunArgs {
     pub reset_topics: bool,
     #[command(flatten)]
     pub deployed: DeployedUrls,
+    /// Processes of each service, whatever the scenario says: order=2,payment=3
+    #[arg(long, value_name = "SERVICE=COUNT,…", conflicts_with = "order_url")]
+    pub replicas: Option<Replicas>,
     /// Multiply rates, virtual users and minimum counts by this
     #[arg(long, default_value_t = 1.0, value_parser = positive, value_name = "FACTOR")]
     pub scale: f64,
@@ -96,21 +102,28 @@ pub struct RunArgs {
 /// A shop that is deployed already: all three or none.
 #[derive(Debug, Clone, Args)]
 pub struct DeployedUrls {
-    /// Load the order service at this URL instead of starting the shop
-    #[arg(long, requires = "status_url", requires = "inventory_url", value_name = "URL")]
-    pub order_url: Option<String>,
-    /// Its status service
-    #[arg(long, requires = "order_url", value_name = "URL")]
-    pub status_url: Option<String>,
-    /// Its inventory service
-    #[arg(long, requires = "order_url", value_name = "URL")]
-    pub inventory_url: Option<String>,
+    /// Load the order service at this URL instead of starting the shop; several instances take turns
+    #[arg(
+        long,
+        requires = "status_url",
+        requires = "inventory_url",
+        value_name = "URL,…",
+        value_delimiter = ','
+    )]
+    pub order_url: Vec<String>,
+    /// Its status service, likewise
+    #[arg(long, requires = "order_url", value_name = "URL,…", value_delimiter = ',')]
+    pub status_url: Vec<String>,
+    /// Its inventory service, likewise
+    #[arg(long, requires = "order_url", value_name = "URL,…", value_delimiter = ',')]
+    pub inventory_url: Vec<String>,
 }
 
 const UP_EXAMPLES: &str = "\
 Examples:
   doorbuster up
   doorbuster up --stock product-1=500 --decline-rate 0.1
+  doorbuster up --replicas order=2,payment=3,status=2
   doorbuster up --kafka localhost:9092";
 
 #[derive(Debug, Clone, Args)]
@@ -138,6 +151,9 @@ pub struct UpArgs {
     #[arg(long, default_value_t = contract::topics::DEFAULT_PARTITIONS,
           value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "COUNT")]
     pub partitions: i32,
+    /// Processes of each service: order=2,payment=3. Each further one listens 100 ports above the one before
+    #[arg(long, value_name = "SERVICE=COUNT,…")]
+    pub replicas: Option<Replicas>,
     /// Where each process's log goes [default: a folder that is deleted at the end]
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
@@ -167,9 +183,9 @@ pub struct AuditArgs {
     /// The payment gateway, for its ledger
     #[arg(long, value_name = "URL")]
     pub gateway: Option<String>,
-    /// The status service, to compare what it shows with the log
-    #[arg(long, value_name = "URL")]
-    pub status: Option<String>,
+    /// The status service, to compare what each of its instances shows with the log
+    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
+    pub status: Vec<String>,
     /// The inventory service, to compare what it shows with the log
     #[arg(long, value_name = "URL", requires = "stock")]
     pub inventory: Option<String>,
@@ -260,6 +276,9 @@ mod tests {
         assert!(run(&["--order-url", "http://a:1"]).is_err());
         let all = ["--order-url", "http://a:1", "--status-url", "http://a:2"];
         assert!(run(&all).is_err());
-        assert!(run(&[&all[..], &["--inventory-url", "http://a:3"]].concat()).is_ok());
+        let all = [&all[..], &["--inventory-url", "http://a:3,http://b:3"]].concat();
+        let Command::Run(args) = run(&all).unwrap().command else { panic!("no run") };
+        assert_eq!(args.deployed.inventory_url, ["http://a:3", "http://b:3"]);
+        assert!(run(&[&all[..], &["--replicas", "order=2"]].concat()).is_err());
     }
 }

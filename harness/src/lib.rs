@@ -8,7 +8,7 @@
 //! | [`audit`] | the log against what clients were told; [`audit_command`] does it on any cluster |
 //! | [`scenarios`] | scenarios by file or name; [`settings`] is what they say about their shop |
 //! | [`supervise`] | starts children, restarts them on their port, ends them |
-//! | [`chaos`] | kills services by schedule, and tells how fast they came back |
+//! | [`chaos`] | kills services by schedule, and tells how fast they came back; [`rolling`] restarts them in order |
 //! | [`usage`] | what each process costs |
 //! | [`service`] | the processes of the shop by name |
 //! | [`http`] | the few requests that the harness itself sends |
@@ -23,6 +23,7 @@ pub mod chaos;
 pub mod cli;
 pub mod exit;
 pub mod http;
+pub mod rolling;
 pub mod run;
 pub mod say;
 pub mod scenarios;

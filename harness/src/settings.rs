@@ -1,6 +1,7 @@
 //! What a scenario says about the shop it wants and about who dies in it: `[shop]` and `[chaos]`.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use contract::ids::ProductId;
@@ -10,6 +11,7 @@ use loadgen::scenario::reader::TableReader;
 use loadgen::scenario::{Phase, ScenarioError};
 
 use crate::service::Service;
+use crate::supervise::{Replicas, Target};
 
 /// Pieces of each product where nothing else is said (DESIGN §7).
 const DEFAULT_STOCK: u64 = 1_000;
@@ -36,6 +38,7 @@ pub struct ShopSettings {
     pub status_limit: u32,
     /// WebSockets from one address; 0 for no limit.
     pub sockets_per_address: u32,
+    pub replicas: Replicas,
 }
 
 impl Default for ShopSettings {
@@ -53,25 +56,44 @@ impl Default for ShopSettings {
             order_limit: 10,
             status_limit: 60,
             sockets_per_address: 5,
+            replicas: Replicas::default(),
         }
     }
 }
 
-/// Who is killed when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who is hit when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChaosSettings {
     /// In this order, one after the other.
-    pub kill: Vec<Service>,
+    pub kill: Vec<Target>,
     /// The first kill, since the load began, and the time between two.
     pub first: Duration,
     pub every: Duration,
+    /// How often the list is gone through.
+    pub rounds: u32,
+    /// Who is stopped and started again, beside the kills.
+    pub roll: Option<RollSettings>,
+}
+
+/// Restarts in order, as when a new version is rolled out: one instance after the other, the next when the
+/// one before does its work again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollSettings {
+    /// In this order; of each all instances.
+    pub services: Vec<Service>,
+    /// The first restart, since the load began.
+    pub first: Duration,
+    /// From an instance that is ready again to the next one's end.
+    pub every: Duration,
+    /// How long each instance stays away.
+    pub away: Duration,
     /// How often the list is gone through.
     pub rounds: u32,
 }
 
 impl ChaosSettings {
     /// When each kill is due, since the load began.
-    pub fn schedule(&self) -> impl Iterator<Item = (Duration, Service)> + use<'_> {
+    pub fn schedule(&self) -> impl Iterator<Item = (Duration, Target)> + use<'_> {
         let victims = (0..self.rounds).flat_map(|_| self.kill.iter().copied());
         (0_u32..).zip(victims).map(|(at, victim)| (self.first + self.every * at, victim))
     }
@@ -109,6 +131,27 @@ impl PhaseSettings {
     }
 }
 
+impl PhaseSettings {
+    /// Whether the parts fit together, once the command line has had its say.
+    ///
+    /// # Errors
+    /// What does not fit, and why.
+    pub fn check(&self, has_database: bool) -> Result<(), String> {
+        self.shop.replicas.check(has_database)?;
+        let kills = self.chaos.iter().flat_map(|chaos| &chaos.kill);
+        for Target { service, instance } in kills {
+            let of = self.shop.replicas.of(*service);
+            if let Some(number) = instance.filter(|number| *number > of) {
+                let name = service.name();
+                return Err(format!(
+                    "chaos is to kill {name}-{number}, and {name} has {of} instance(s)"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
     let default = ShopSettings::default();
     let settings = ShopSettings {
@@ -126,6 +169,10 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
         order_limit: reader.or("orderLimit", default.order_limit),
         status_limit: reader.or("statusLimit", default.status_limit),
         sockets_per_address: reader.or("socketsPerAddress", default.sockets_per_address),
+        replicas: reader
+            .optional("replicas")
+            .map(|counts: Vec<(String, u64)>| replicas_of(reader, counts))
+            .unwrap_or_default(),
     };
     let share = 0.0..=1.0;
     let is_share = "must be a share, 0 to 1";
@@ -146,6 +193,13 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
     settings
 }
 
+fn replicas_of(reader: &mut TableReader<'_>, counts: Vec<(String, u64)>) -> Replicas {
+    Replicas::new(counts).unwrap_or_else(|error| {
+        reader.reject("replicas", error);
+        Replicas::default()
+    })
+}
+
 fn stock_of(reader: &mut TableReader<'_>, stock: Vec<(String, u64)>) -> BTreeMap<ProductId, u64> {
     let mut pieces = BTreeMap::new();
     for (name, count) in stock {
@@ -158,24 +212,35 @@ fn stock_of(reader: &mut TableReader<'_>, stock: Vec<(String, u64)>) -> BTreeMap
 }
 
 fn chaos(reader: &mut TableReader<'_>) -> ChaosSettings {
-    let names: Vec<String> = reader.required("kill");
-    let mut kill = Vec::new();
+    let kill = names(reader, "kill");
+    let services = names(reader, "roll");
+    let some = !kill.is_empty()
+        || !services.is_empty()
+        || reader.is_broken("kill")
+        || reader.is_broken("roll");
+    reader.ensure("kill", some, "must name at least one service, or `roll` must");
+    let (first, every) = (reader.required("first"), reader.required("every"));
+    let rounds = reader.or("rounds", 1);
+    let away = reader.or("away", Duration::ZERO);
+    reader.ensure("rounds", rounds > 0, "must be at least 1");
+    reader.ensure("every", every > Duration::ZERO, "must be longer than nothing");
+    reader.ensure("away", away.is_zero() || !services.is_empty(), "is for those that `roll` names");
+    let roll = RollSettings { services, first, every, away, rounds };
+    let roll = Some(roll).filter(|roll| !roll.services.is_empty());
+    ChaosSettings { kill, first, every, rounds, roll }
+}
+
+/// The names in the list `key`, if there is one.
+fn names<T: FromStr<Err = String>>(reader: &mut TableReader<'_>, key: &'static str) -> Vec<T> {
+    let names: Vec<String> = reader.or(key, Vec::new());
+    let mut read = Vec::new();
     for name in names {
         match name.parse() {
-            Ok(service) => kill.push(service),
-            Err(error) => reader.reject("kill", error),
+            Ok(named) => read.push(named),
+            Err(error) => reader.reject(key, error),
         }
     }
-    let settings = ChaosSettings {
-        kill,
-        first: reader.required("first"),
-        every: reader.required("every"),
-        rounds: reader.or("rounds", 1),
-    };
-    reader.ensure("kill", !settings.kill.is_empty(), "must name at least one service");
-    reader.ensure("rounds", settings.rounds > 0, "must be at least 1");
-    reader.ensure("every", !settings.every.is_zero(), "must be longer than nothing");
-    settings
+    read
 }
 
 #[cfg(test)]
@@ -209,8 +274,35 @@ mod tests {
             "[chaos]\nkill = [\"order\", \"status\"]\nfirst = \"2s\"\nevery = \"3s\"\nrounds = 2";
         let chaos = phase(text).unwrap().chaos.unwrap();
         let schedule: Vec<_> =
-            chaos.schedule().map(|(at, victim)| (at.as_secs(), victim.name())).collect();
+            chaos.schedule().map(|(at, victim)| (at.as_secs(), victim.service.name())).collect();
         assert_eq!(schedule, [(2, "order"), (5, "status"), (8, "order"), (11, "status")]);
+    }
+
+    #[test]
+    fn restarts_in_order_stand_alone_or_beside_kills() {
+        let roll = "roll = [\"order\", \"payment\"]\nfirst = \"2s\"\nevery = \"1s\"\naway = \"3s\"";
+        let chaos = phase(&format!("[chaos]\n{roll}")).unwrap().chaos.unwrap();
+        assert_eq!(chaos.schedule().count(), 0);
+        let roll = chaos.roll.unwrap();
+        assert_eq!(roll.services, [Service::Order, Service::Payment]);
+        assert_eq!((roll.first, roll.away), (Duration::from_secs(2), Duration::from_secs(3)));
+        let errors = phase("[chaos]\nfirst = \"1s\"\nevery = \"1s\"").unwrap_err();
+        assert!(errors[0].message.contains("roll"), "{errors:?}");
+    }
+
+    #[test]
+    fn replicas_are_read_and_checked_against_what_there_is() {
+        let settings = |replicas: &str, kill: &str| {
+            let chaos = format!("[chaos]\nkill = [{kill:?}]\nfirst = \"1s\"\nevery = \"1s\"");
+            phase(&format!("[shop]\nreplicas = {{ {replicas} }}\n{chaos}"))
+        };
+        assert_eq!(settings("payment = 2", "payment-2").unwrap().check(false), Ok(()));
+        let told = settings("payment = 2", "payment-3").unwrap().check(false).unwrap_err();
+        assert!(told.contains("payment has 2"), "{told}");
+        let told = settings("inventory = 2", "order").unwrap().check(false).unwrap_err();
+        assert!(told.contains("PostgreSQL"), "{told}");
+        let errors = settings("payment = 20", "order").unwrap_err();
+        assert_eq!((errors.len(), errors[0].line), (1, 3), "{errors:?}");
     }
 
     #[test]

@@ -15,12 +15,17 @@ use crate::settings::ShopSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
 
+/// There is no way yet to give the inventory one.
+const HAS_DATABASE: bool = false;
+
 /// Opens the shop, says so in one line, and closes it on Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// A port is occupied, Kafka does not answer, a process does not start.
 pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
     let began = Instant::now();
+    let replicas = args.replicas.clone().unwrap_or_default();
+    replicas.check(HAS_DATABASE).map_err(anyhow::Error::msg)?;
     let mut signals = Signals::listen().context("cannot listen to signals")?;
     if let Some(kafka) = &args.kafka {
         reader::connect(kafka, kafka::PATIENCE).await?;
@@ -35,6 +40,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
             status_limit: args.status_limit,
             sockets_per_address: args.sockets_per_address,
             partitions: args.partitions,
+            replicas,
             ..ShopSettings::default()
         },
         kafka: args.kafka,
@@ -67,7 +73,7 @@ fn announce(shop: &Shop, logs: &LogFolder, began: Instant) {
         say::line(format_args!("{name:13} {address}"));
     }
     say::line(format_args!("{:13} {}", "logs", logs.path.display()));
-    if let Some(order) = &shop.endpoints.order {
+    if let Some(order) = shop.endpoints.order.first() {
         say::line(format_args!(
             "\nPlace an order:\n  curl -i {order}/order -H 'Content-Type: application/json' \
              -d '{{\"product_id\":\"product-1\",\"quantity\":1}}'\n"

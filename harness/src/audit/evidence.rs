@@ -24,8 +24,8 @@ pub struct Evidence {
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
     /// What `GET /inventory/{product_id}` says after the drain.
     pub shelf: Option<Shelf>,
-    /// What `GET /status/{order_id}` says after the drain.
-    pub views: Option<Views>,
+    /// What each instance's `GET /status/{order_id}` says after the drain.
+    pub views: Vec<Views>,
     /// What the shop's groups have committed after the drain.
     pub commits: Option<Commits>,
     /// The clients watched their orders through WebSockets.

@@ -40,7 +40,8 @@ pub struct Sources {
     /// Base URLs, such as `http://127.0.0.1:8086`.
     pub gateway: Option<String>,
     pub inventory: Option<String>,
-    pub status: Option<String>,
+    /// Of each instance.
+    pub status: Vec<String>,
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
     pub sockets_expected: bool,
     pub undisturbed: bool,
@@ -72,10 +73,10 @@ pub async fn gather(
         Some(base) => Some(read_shelf(base, sources.initial_stock.as_ref()).await),
         None => None,
     };
-    let views = match &sources.status {
-        Some(base) => Some(sample_views(base, &model).await),
-        None => None,
-    };
+    let mut views = Vec::with_capacity(sources.status.len());
+    for base in &sources.status {
+        views.push(sample_views(base, &model).await);
+    }
     let commits = read_commits(&sources.kafka, &model).await.context("the groups' commits")?;
     let commits = Some(commits).filter(|found| sources.groups_expected || !found.0.is_empty());
     Ok(Evidence {
@@ -129,7 +130,7 @@ async fn read_shelf(base: &str, stock: Option<&BTreeMap<ProductId, u64>>) -> She
 }
 
 async fn sample_views(base: &str, model: &Model) -> Views {
-    let mut views = Views::default();
+    let mut views = Views { instance: base.to_owned(), ..Views::default() };
     let mut asker = Asker::new(base);
     let deadline = Instant::now() + CATCH_UP;
     let step = model.orders().len().div_ceil(SAMPLED_VIEWS).max(1);

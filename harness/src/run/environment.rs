@@ -24,6 +24,7 @@ pub fn describe(args: &RunArgs) -> Value {
         "scale": args.scale,
         "seed": args.seed,
         "shards": args.shards,
+        "replicas": args.replicas.as_ref().map(ToString::to_string),
     })
 }
 

@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::screen::Screen;
 use crate::chaos::{self, Victim};
+use crate::rolling::{self, RestartReport};
 use crate::settings::ChaosSettings;
 use crate::supervise::Shop;
 use crate::supervise::signals::Signals;
@@ -40,6 +41,7 @@ pub struct LoadEnd {
     pub result: LoadResult,
     pub took: Duration,
     pub victims: Vec<Victim>,
+    pub restarts: Vec<RestartReport>,
     pub usage: Usage,
 }
 
@@ -54,7 +56,7 @@ pub async fn drive(
 ) -> anyhow::Result<LoadEnd> {
     let Surroundings { shop, chaos, notices, heard, screen, signals } = around;
     let started = Instant::now();
-    let mut victims = Vec::new();
+    let (mut victims, mut restarts) = (Vec::new(), Vec::new());
     let mut watching = Watching {
         loads: conductor.pids(),
         state: conductor.watch(),
@@ -70,7 +72,13 @@ pub async fn drive(
     let result = {
         let wreaking = async {
             if let (Some(shop), Some(chaos)) = (shop, chaos) {
-                chaos::wreak(shop, chaos, started, &mut victims, notices).await;
+                let kills = chaos::wreak(shop, chaos, started, &mut victims, notices);
+                let rolls = async {
+                    if let Some(roll) = &chaos.roll {
+                        rolling::roll(shop, roll, started, &mut restarts, notices).await;
+                    }
+                };
+                tokio::join!(kills, rolls);
             }
             std::future::pending::<()>().await;
         };
@@ -90,7 +98,7 @@ pub async fn drive(
         }
     };
     watching.look(screen);
-    Ok(LoadEnd { result, took: started.elapsed(), victims, usage: watching.usage })
+    Ok(LoadEnd { result, took: started.elapsed(), victims, restarts, usage: watching.usage })
 }
 
 /// The first request lets running iterations finish; a second one does not.

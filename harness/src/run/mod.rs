@@ -37,7 +37,10 @@ use screen::Screen;
 /// A scenario has mistakes, Kafka does not answer, a process does not start, a report cannot be written.
 pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     let loaded = args.scenarios.iter().map(|name| scenarios::load(name)).collect::<Vec<_>>();
-    let loaded = loaded.into_iter().collect::<anyhow::Result<Vec<Loaded>>>()?;
+    let mut loaded = loaded.into_iter().collect::<anyhow::Result<Vec<Loaded>>>()?;
+    for scenario in &mut loaded {
+        prepare(&args, scenario)?;
+    }
     if let Some(kafka) = &args.kafka {
         reader::connect(kafka, kafka::PATIENCE).await?;
     }
@@ -53,6 +56,21 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Judged(gravest))
+}
+
+/// There is no way yet to give the inventory one.
+const HAS_DATABASE: bool = false;
+
+/// Lets the command line have its say, and finds out up front what cannot be.
+fn prepare(args: &RunArgs, scenario: &mut Loaded) -> anyhow::Result<()> {
+    for (phase, settings) in scenario.file.phases.iter().zip(&mut scenario.settings) {
+        if let Some(replicas) = &args.replicas {
+            settings.shop.replicas = replicas.clone();
+        }
+        let checked = settings.check(HAS_DATABASE).map_err(anyhow::Error::msg);
+        checked.with_context(|| format!("{}, phase {}", scenario.file.name, phase.name))?;
+    }
+    Ok(())
 }
 
 async fn run_scenario(

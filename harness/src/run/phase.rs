@@ -22,6 +22,7 @@ use crate::audit::gather::{Sources, gather};
 use crate::audit::{AuditReport, audit};
 use crate::chaos::{self, KillReport, Victim};
 use crate::cli::RunArgs;
+use crate::rolling::{self, RestartReport};
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
@@ -54,6 +55,7 @@ struct Audited {
     report: Option<AuditReport>,
     recovery: Vec<Recovery>,
     kills: Vec<KillReport>,
+    restarts: Vec<RestartReport>,
 }
 
 impl PhaseRun<'_> {
@@ -73,7 +75,7 @@ impl PhaseRun<'_> {
             () = signals.next() => bail!("interrupted while the shop was starting"),
             shop = self.open_shop(notices.clone()) => shop?,
         };
-        let targets = self.targets(shop.as_ref())?;
+        let targets = self.targets(shop.as_ref());
         let conductor = Conductor::start(self.conductor_options(targets)?)
             .await
             .context("the load generator does not start")?;
@@ -87,8 +89,10 @@ impl PhaseRun<'_> {
             screen,
             signals,
         };
-        let LoadEnd { result, took, victims, usage } = drive(self.phase, conductor, around).await?;
+        let LoadEnd { result, took, victims, restarts, usage } =
+            drive(self.phase, conductor, around).await?;
         let audited = self.audit(shop.as_ref(), victims, screen, signals).await?;
+        let audited = Audited { restarts, ..audited };
         screen.activity("closing the shop");
         if let Some(shop) = shop {
             shop.stop().await;
@@ -127,7 +131,7 @@ impl PhaseRun<'_> {
         &self,
         notices: mpsc::UnboundedSender<String>,
     ) -> anyhow::Result<Option<Shop>> {
-        if self.args.deployed.order_url.is_some() {
+        if !self.args.deployed.order_url.is_empty() {
             return Ok(None);
         }
         if let Some(kafka) = self.args.kafka.as_ref().filter(|_| self.settings.shop.services) {
@@ -145,25 +149,27 @@ impl PhaseRun<'_> {
         Ok(Some(Shop::open(&plan, notices).await?))
     }
 
-    fn targets(&self, shop: Option<&Shop>) -> anyhow::Result<Targets> {
+    fn targets(&self, shop: Option<&Shop>) -> Targets {
         let Some(shop) = shop else {
             let urls = &self.args.deployed;
-            let needed = |url: &Option<String>| url.clone().context("a URL is missing");
-            return Ok(Targets {
-                order: needed(&urls.order_url)?,
-                status: needed(&urls.status_url)?,
-                inventory: needed(&urls.inventory_url)?,
+            return Targets {
+                order: urls.order_url.clone(),
+                status: urls.status_url.clone(),
+                inventory: urls.inventory_url.clone(),
                 kafka: self.args.kafka.clone().unwrap_or_default(),
-            });
+            };
         };
         let places = &shop.endpoints;
-        let url = |url: &Option<String>| url.clone().unwrap_or_else(|| NOWHERE.to_owned());
-        Ok(Targets {
-            order: url(&places.order),
-            status: url(&places.status),
-            inventory: url(&places.inventory),
+        let urls = |urls: &[String]| match urls {
+            [] => vec![NOWHERE.to_owned()],
+            urls => urls.to_vec(),
+        };
+        Targets {
+            order: urls(&places.order),
+            status: urls(&places.status),
+            inventory: urls(&places.inventory),
             kafka: places.kafka.clone(),
-        })
+        }
     }
 
     fn conductor_options(&self, targets: Targets) -> anyhow::Result<ConductorOptions> {
@@ -213,7 +219,7 @@ impl PhaseRun<'_> {
         let report = audit(&evidence);
         let (recovery, kills) =
             chaos::recoveries(victims, &evidence.model).await.into_iter().unzip();
-        Ok(Audited { report: Some(report), recovery, kills })
+        Ok(Audited { report: Some(report), recovery, kills, restarts: Vec::new() })
     }
 
     /// `None` where there are no orders to audit: nobody places any, or their log is out of reach.
@@ -238,7 +244,7 @@ impl PhaseRun<'_> {
             Some(shop) => {
                 sources.kafka = shop.endpoints.kafka.clone();
                 sources.gateway = shop.endpoints.gateway.clone();
-                sources.inventory = shop.endpoints.inventory.clone();
+                sources.inventory = shop.endpoints.inventory.first().cloned();
                 sources.status = shop.endpoints.status.clone();
                 sources.initial_stock = Some(self.settings.shop.stock.clone());
                 sources.undisturbed = shop.deaths() == 0;
@@ -258,6 +264,9 @@ impl Audited {
         if !self.kills.is_empty() {
             json["kills"] = serde_json::to_value(&self.kills).context("the kills")?;
         }
+        if !self.restarts.is_empty() {
+            json["restarts"] = serde_json::to_value(&self.restarts).context("the restarts")?;
+        }
         Ok(json)
     }
 
@@ -266,6 +275,7 @@ impl Audited {
         let mut lines = report.table();
         lines.extend(report.lines());
         lines.extend(chaos::per_service(&self.kills));
+        lines.extend(rolling::per_service(&self.restarts));
         lines
     }
 }

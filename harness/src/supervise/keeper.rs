@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use contract::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +27,25 @@ pub struct Kill {
     pub gone_at: Timestamp,
 }
 
+/// A restart that has happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Restart {
+    /// From being told to stop until it was gone.
+    pub stopped_in: Duration,
+    /// It went by itself, and was not killed for taking too long.
+    pub in_order: bool,
+    /// From its new start until it did its work.
+    pub ready_in: Duration,
+}
+
+/// What can be done to a child that lives.
+#[derive(Debug)]
+enum Order {
+    Kill(oneshot::Sender<Kill>),
+    /// Stop, and start again after so long.
+    Restart(Duration, oneshot::Sender<Restart>),
+}
+
 /// One supervised child.
 #[derive(Debug)]
 pub struct Keeper {
@@ -37,7 +56,7 @@ pub struct Keeper {
     /// 0 while there is none.
     pid: Arc<AtomicU32>,
     deaths: Arc<AtomicU32>,
-    kills: mpsc::Sender<oneshot::Sender<Kill>>,
+    orders: mpsc::Sender<Order>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -52,7 +71,7 @@ impl Keeper {
         notices: mpsc::UnboundedSender<String>,
     ) -> Result<Self, StartError> {
         let child = Child::start(&spec, spec.ports()).await?;
-        let (kills, kill_orders) = mpsc::channel(1);
+        let (orders, given) = mpsc::channel(1);
         let (name, address, management) = (spec.name.clone(), child.address, child.management);
         let pid = Arc::new(AtomicU32::new(child.pid));
         let deaths = Arc::new(AtomicU32::new(0));
@@ -67,8 +86,8 @@ impl Keeper {
             deaths: Arc::clone(&deaths),
             notices,
         };
-        let task = tokio::spawn(life.live(child, kill_orders, stop.clone()));
-        Ok(Self { name, address, management, pid, deaths, kills, stop, task })
+        let task = tokio::spawn(life.live(child, given, stop.clone()));
+        Ok(Self { name, address, management, pid, deaths, orders, stop, task })
     }
 
     /// `None` while the child is dead.
@@ -87,8 +106,16 @@ impl Keeper {
     /// child was given up.
     pub async fn kill(&self) -> Option<Kill> {
         let (done, killed) = oneshot::channel();
-        self.kills.send(done).await.ok()?;
+        self.orders.send(Order::Kill(done)).await.ok()?;
         killed.await.ok()
+    }
+
+    /// SIGTERM, and a new start on the same ports `away` after it is gone. Returns when the successor does
+    /// its work. `None` when the child was given up.
+    pub async fn restart(&self, away: Duration) -> Option<Restart> {
+        let (done, restarted) = oneshot::channel();
+        self.orders.send(Order::Restart(away, done)).await.ok()?;
+        restarted.await.ok()
     }
 
     /// SIGTERM, and SIGKILL after a deadline. Returns when the child is gone.
@@ -107,15 +134,30 @@ struct Life {
     notices: mpsc::UnboundedSender<String>,
 }
 
+/// How a child ended that is to be started again.
+struct Gone {
+    in_order: bool,
+    stopped_in: Duration,
+    /// How long it stays away.
+    away: Duration,
+    restarted: Option<oneshot::Sender<Restart>>,
+}
+
+impl Gone {
+    const fn died() -> Self {
+        Self { in_order: false, stopped_in: Duration::ZERO, away: Duration::ZERO, restarted: None }
+    }
+}
+
 impl Life {
     async fn live(
         self,
         mut child: Child,
-        mut kills: mpsc::Receiver<oneshot::Sender<Kill>>,
+        mut orders: mpsc::Receiver<Order>,
         stop: CancellationToken,
     ) {
         loop {
-            tokio::select! {
+            let gone = tokio::select! {
                 biased;
                 () = stop.cancelled() => {
                     if !child.stop().await {
@@ -123,28 +165,52 @@ impl Life {
                     }
                     return;
                 }
-                Some(done) = kills.recv() => {
-                    let at = Timestamp::from(SystemTime::now());
-                    child.kill().await;
-                    let kill = Kill { name: self.spec.name.clone(), at, gone_at: Timestamp::from(SystemTime::now()) };
-                    // Nobody may be waiting for the answer any more.
-                    let _ = done.send(kill);
-                }
+                Some(order) = orders.recv() => self.carry_out(order, child).await,
                 status = child.exited() => {
                     let status = status.map_or_else(String::new, |status| format!(" ({status})"));
                     self.notice(&format!("died{status} and is started again"));
+                    Gone::died()
                 }
-            }
+            };
             self.pid.store(0, Ordering::Relaxed);
-            self.deaths.fetch_add(1, Ordering::Relaxed);
+            self.deaths.fetch_add(u32::from(!gone.in_order), Ordering::Relaxed);
+            let next = async {
+                tokio::time::sleep(gone.away).await;
+                let starting = Instant::now();
+                Some((self.start_again().await?, starting.elapsed()))
+            };
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                next = self.start_again() => next,
+                next = next => next,
             };
-            let Some(next) = next else { return };
+            let Some((next, ready_in)) = next else { return };
             self.pid.store(next.pid, Ordering::Relaxed);
             child = next;
+            if let Some(restarted) = gone.restarted {
+                let (stopped_in, in_order) = (gone.stopped_in, gone.in_order);
+                // As with a kill.
+                let _ = restarted.send(Restart { stopped_in, in_order, ready_in });
+            }
+        }
+    }
+
+    /// Ends the child as it was ordered.
+    async fn carry_out(&self, order: Order, mut child: Child) -> Gone {
+        match order {
+            Order::Kill(done) => {
+                let at = Timestamp::from(SystemTime::now());
+                child.kill().await;
+                let gone_at = Timestamp::from(SystemTime::now());
+                // Nobody may be waiting for the answer any more.
+                let _ = done.send(Kill { name: self.spec.name.clone(), at, gone_at });
+                Gone::died()
+            }
+            Order::Restart(away, restarted) => {
+                let stopping = Instant::now();
+                let in_order = child.stop().await;
+                Gone { in_order, stopped_in: stopping.elapsed(), away, restarted: Some(restarted) }
+            }
         }
     }
 

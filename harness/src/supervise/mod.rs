@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`child`] | one process: start, await its ready line, kill, stop |
 //! | [`keeper`] | one child for as long as the shop is open: restarts it whenever it dies |
+//! | [`replicas`] | how many processes of each service, and what they are called |
 //! | [`shop`] | the broker, the gateway and the six services with their arguments |
 //! | [`signals`] | Ctrl-C and SIGTERM to ourselves |
 //!
@@ -13,6 +14,7 @@
 
 pub mod child;
 pub mod keeper;
+pub mod replicas;
 pub mod shop;
 pub mod signals;
 
@@ -21,7 +23,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 pub use child::{ChildSpec, StartError};
-pub use keeper::Kill;
+pub use keeper::{Kill, Restart};
+pub use replicas::{Instance, Replicas, Target};
 pub use shop::{Endpoints, Shop, ShopPlan};
 
 /// The binary that is running: every child is started with it.

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::child::{ChildSpec, StartError};
-use super::keeper::{Keeper, Kill};
+use super::keeper::{Keeper, Kill, Restart};
+use super::replicas::{Instance, Replicas};
 use crate::service::Service;
 use crate::settings::ShopSettings;
 
@@ -36,10 +38,10 @@ pub struct ShopPlan {
 pub struct Endpoints {
     /// `HOST:PORT`.
     pub kafka: String,
-    /// Base URLs; `None` in a phase without services.
-    pub order: Option<String>,
-    pub inventory: Option<String>,
-    pub status: Option<String>,
+    /// Base URLs, one for each instance; none in a phase without services.
+    pub order: Vec<String>,
+    pub inventory: Vec<String>,
+    pub status: Vec<String>,
     pub gateway: Option<String>,
 }
 
@@ -47,6 +49,7 @@ pub struct Endpoints {
 #[derive(Debug)]
 pub struct Shop {
     keepers: Vec<Keeper>,
+    pub replicas: Replicas,
     pub endpoints: Endpoints,
 }
 
@@ -79,17 +82,20 @@ impl Shop {
             let workers = specs.services(&kafka, &format!("http://{gateway}"));
             keepers.extend(try_join_all(workers.into_iter().map(keep)).await?);
         }
-        let url = |service: Service| {
-            address(&keepers, service.name()).map(|address| format!("http://{address}"))
+        let replicas = plan.settings.replicas.clone();
+        let urls = |service: Service| {
+            let names = replicas.instances(service).map(Instance::name);
+            let addresses = names.filter_map(|name| address(&keepers, &name));
+            addresses.map(|address| format!("http://{address}")).collect::<Vec<_>>()
         };
         let endpoints = Endpoints {
             kafka,
-            order: url(Service::Order),
-            inventory: url(Service::Inventory),
-            status: url(Service::Status),
-            gateway: url(Service::Gateway),
+            order: urls(Service::Order),
+            inventory: urls(Service::Inventory),
+            status: urls(Service::Status),
+            gateway: urls(Service::Gateway).pop(),
         };
-        Ok(Self { keepers, endpoints })
+        Ok(Self { keepers, replicas, endpoints })
     }
 
     /// Names and ids of the processes that are alive.
@@ -110,11 +116,27 @@ impl Shop {
         self.keepers.iter().map(Keeper::deaths).sum()
     }
 
-    /// SIGKILL to one service; its successor is on its way when this returns. `None` when it is not
+    /// SIGKILL to one instance; its successor is on its way when this returns. `None` when it is not
     /// there to be killed.
-    pub async fn kill(&self, victim: Service) -> Option<Kill> {
-        let keeper = self.keepers.iter().find(|keeper| keeper.name == victim.name())?;
-        keeper.kill().await
+    pub async fn kill(&self, victim: Instance) -> Option<Kill> {
+        self.keeper(victim)?.kill().await
+    }
+
+    /// Stops one instance in order, and starts it again `away` later. Returns when it does its work.
+    /// `None` when it is not there to be stopped.
+    pub async fn restart(&self, instance: Instance, away: Duration) -> Option<Restart> {
+        self.keeper(instance)?.restart(away).await
+    }
+
+    /// The base URL of an instance, wherever it was started.
+    #[must_use]
+    pub fn url(&self, instance: Instance) -> Option<String> {
+        self.keeper(instance).map(|keeper| format!("http://{}", keeper.address))
+    }
+
+    fn keeper(&self, instance: Instance) -> Option<&Keeper> {
+        let name = instance.name();
+        self.keepers.iter().find(|keeper| keeper.name == name)
     }
 
     /// Ends the services side by side, then what they need.
@@ -144,14 +166,14 @@ impl Specs<'_> {
         }
     }
 
-    fn service(&self, service: Service, more: &[&str]) -> ChildSpec {
-        let mut arguments =
-            words(&["service", service.name(), "--host", "127.0.0.1", "--exit-with-parent"]);
+    fn service(&self, instance: Instance, more: &[&str]) -> ChildSpec {
+        let name = instance.service.name();
+        let mut arguments = words(&["service", name, "--host", "127.0.0.1", "--exit-with-parent"]);
         arguments.extend(words(more));
-        let known = service.known_port();
+        let known = instance.known_port();
         let management = known + contract::process::port::MANAGEMENT_OFFSET;
         ChildSpec {
-            name: service.name().into(),
+            name: instance.name(),
             program: self.0.program.clone(),
             arguments,
             port: if self.0.known_ports { known } else { 0 },
@@ -164,9 +186,9 @@ impl Specs<'_> {
 
     fn gateway(&self) -> ChildSpec {
         let settings = &self.0.settings;
-        let millis = |time: std::time::Duration| (time.as_secs_f64() * 1_000.0).to_string();
+        let millis = |time: Duration| (time.as_secs_f64() * 1_000.0).to_string();
         self.service(
-            Service::Gateway,
+            Instance { service: Service::Gateway, number: 1, of: 1 },
             &[
                 "--decline-rate",
                 &settings.decline_rate.to_string(),
@@ -192,16 +214,21 @@ impl Specs<'_> {
         let pieces = settings.stock.iter().map(|(product, pieces)| format!("{product}={pieces}"));
         let stock = pieces.collect::<Vec<_>>().join(",");
         let on_kafka = |service, more: &[&str]| {
-            let mut all = vec!["--kafka", kafka, "--partitions", &partitions, "--instance", "1"];
-            all.extend(more);
-            let mut spec = self.service(service, &all);
-            spec.arguments.push("--data-dir".into());
-            spec.arguments.push(self.0.state_folder.clone().into());
-            spec
+            let spec = |instance: Instance| {
+                let number = instance.number.to_string();
+                let mut all = vec!["--kafka", kafka, "--partitions", &partitions];
+                all.extend(["--instance", &number]);
+                all.extend(more);
+                let mut spec = self.service(instance, &all);
+                spec.arguments.push("--data-dir".into());
+                spec.arguments.push(self.0.state_folder.clone().into());
+                spec
+            };
+            settings.replicas.instances(service).map(spec).collect::<Vec<_>>()
         };
         let status_limit = settings.status_limit.to_string();
         let sockets = settings.sockets_per_address.to_string();
-        vec![
+        [
             on_kafka(Service::Order, &["--order-limit", &settings.order_limit.to_string()]),
             on_kafka(Service::Inventory, &["--stock", &stock]),
             on_kafka(Service::Payment, &["--gateway", gateway]),
@@ -212,6 +239,7 @@ impl Specs<'_> {
                 &["--status-limit", &status_limit, "--sockets-per-address", &sockets],
             ),
         ]
+        .concat()
     }
 }
 

@@ -83,6 +83,16 @@ preAllocatedVUs = 1
 }
 
 #[test]
+fn a_second_inventory_without_a_database_is_refused_before_anything_starts() {
+    for arguments in [&["run", "smoke", "--no-tui"][..], &["up"]]
+        .map(|command| [command, &["--replicas", "inventory=2"]].concat())
+    {
+        let message = refused(&arguments);
+        assert!(message.contains("PostgreSQL") && message.contains("single writer"), "{message}");
+    }
+}
+
+#[test]
 fn a_flag_that_does_not_exist_gets_claps_message() {
     let output = output(&["run", "smoke", "--scal", "2"]);
     assert_eq!(output.status.code(), Some(104));
@@ -96,7 +106,7 @@ fn help_and_scenarios_explain_themselves() {
     assert!(text(&help.stdout).contains("Examples:"));
     let list = output(&["scenarios", "list"]);
     assert_eq!(list.status.code(), Some(0), "{}", text(&list.stderr));
-    for name in ["targets", "smoke", "flash-sale", "flash-sale-declines"] {
+    for name in ["targets", "smoke", "flash-sale", "flash-sale-declines", "replicas"] {
         assert!(text(&list.stdout).contains(name));
         let shown = output(&["scenarios", "show", name]);
         assert!(

@@ -227,7 +227,7 @@ impl Shop {
             ledger: Some(self.charges.into_iter().collect()),
             initial_stock: Some(self.initial),
             shelf: Some(self.shelf),
-            views: Some(views),
+            views: vec![views],
             commits: Some(commits),
             sockets_expected: true,
             undisturbed: self.undisturbed,

@@ -121,6 +121,58 @@ fn every_service_killed_ten_times_under_load_loses_and_doubles_nothing() {
     }
 }
 
+/// Two of each that can be two. Nobody retries: what fails once has failed.
+const ROLL: &str = "\
+name = \"roll\"
+sendLagLimit = \"60s\"
+[shop]
+stock = { product-1 = 1000000, product-2 = 1000000, product-3 = 1000000 }
+replicas = { order = 2, payment = 2, shipping = 2, notification = 2, status = 2 }
+[chaos]
+roll = [\"order\", \"payment\", \"shipping\", \"notification\", \"inventory\", \"status\"]
+first = \"2s\"
+every = \"500ms\"
+away = \"500ms\"
+[scenarios.orders]
+executor = \"constant-arrival-rate\"
+exec = \"place-order\"
+rate = 60
+duration = \"50s\"
+preAllocatedVUs = 200
+maxVUs = 2000
+[scenarios.watched]
+executor = \"constant-arrival-rate\"
+exec = \"watch-order\"
+rate = 10
+duration = \"50s\"
+preAllocatedVUs = 200
+maxVUs = 2000
+params = { hold = \"1s\", retryFor = \"20s\" }
+[thresholds]
+\"http_req_failed\" = [\"rate==0\"]
+\"orders_unknown\" = [\"count==0\"]
+\"availability\" = [\"rate==1\"]
+";
+
+#[test]
+fn instances_restarted_in_order_under_load_are_missed_by_nobody() {
+    let _turn = one_shop();
+    let (code, summary, said) = run(ROLL);
+    let audit = &summary["audit"];
+    assert_eq!(audit["verdict"], "pass", "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    let restarts = audit["restarts"].as_array().expect("the restarts are listed");
+    for name in
+        ["order-1", "order-2", "payment-1", "payment-2", "inventory", "status-1", "status-2"]
+    {
+        let of_name: Vec<_> = restarts.iter().filter(|restart| restart["name"] == name).collect();
+        assert_eq!(of_name.len(), 1, "{name}: {restarts:?}");
+        assert_eq!(of_name[0]["in_order"], true, "{restarts:?}");
+    }
+    let failovers = summary["metrics"]["failovers"].to_string();
+    assert!(failovers.contains("count"), "nobody was sent on: {}", summary["metrics"]);
+}
+
 /// Starts the long load, sends the signal while it runs, and waits for every child's end.
 fn ended_by(signal: &str) -> (std::process::ExitStatus, std::path::PathBuf, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();

@@ -144,6 +144,12 @@ impl Connection {
         route: &Route<'_>,
         mut request: Request<Full<Bytes>>,
     ) -> hyper::Result<Response<hyper::body::Incoming>> {
+        if let Some(path) =
+            route.target.prefixed(request.uri().path_and_query().map_or("", |p| p.as_str()))
+        {
+            // Both parts are paths already, so that together they are one.
+            *request.uri_mut() = path.parse().unwrap_or_default();
+        }
         let headers = request.headers_mut();
         headers.insert(HOST, route.target.host.clone());
         if !route.target.is_local()

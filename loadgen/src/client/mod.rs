@@ -3,5 +3,6 @@
 
 pub(crate) mod frame;
 pub(crate) mod http;
+pub(crate) mod instances;
 pub(crate) mod socket;
 pub(crate) mod target;

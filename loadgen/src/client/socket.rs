@@ -45,6 +45,16 @@ pub(crate) enum OpenError {
     NoHandshake,
 }
 
+impl OpenError {
+    /// Whether this instance is not there, or says that it does not serve now: another one may.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed(Failure::Connect) | Self::Refused(StatusCode::SERVICE_UNAVAILABLE)
+        )
+    }
+}
+
 #[derive(Debug, Error)]
 pub(crate) enum SocketError {
     #[error(transparent)]

@@ -41,9 +41,9 @@ impl Target {
         Ok(Self { address, host, prefix: uri.path().trim_end_matches('/').to_owned() })
     }
 
-    /// The path as it stands in the request line.
-    pub(crate) fn path(&self, path: std::fmt::Arguments<'_>) -> String {
-        format!("{}{path}", self.prefix)
+    /// `path` as it stands in the request line; `None` where nothing stands before it.
+    pub(crate) fn prefixed(&self, path: &str) -> Option<String> {
+        (!self.prefix.is_empty()).then(|| format!("{}{path}", self.prefix))
     }
 
     /// Whether connections can come from any leased address. Elsewhere a proxy header must say who asks.

@@ -1,74 +1,51 @@
 //! `check-inventory`: reads the stock of a random product.
 
-use std::rc::Rc;
-
-use bytes::Bytes;
 use contract::http::InventoryItem;
 use contract::ids::ProductId;
-use futures_util::future::LocalBoxFuture;
-use http_body_util::Full;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 use rand::RngExt;
 
-use super::context::Context;
-use super::params::InventoryParams;
-use super::request::Asking;
-use super::samples::{Check, RequestSamples};
-use crate::vu::{Iteration, VirtualUser, Work};
+use super::context::{Context, Services};
+use super::read::Question;
+use super::request::Answer;
+use super::samples::Check;
+use crate::client::instances::Instances;
 
-pub(crate) struct CheckInventory(Rc<Reader>);
-
-struct Reader {
-    context: Rc<Context>,
-    params: InventoryParams,
-    samples: RequestSamples,
+pub(crate) struct CheckInventory {
+    products: Vec<ProductId>,
     is_answered: Check,
     is_possible: Check,
 }
 
 impl CheckInventory {
-    pub(crate) fn new(context: Rc<Context>, params: &InventoryParams) -> Self {
-        Self(Rc::new(Reader {
-            params: params.clone(),
-            samples: RequestSamples::new(&context, "inventory", "GET"),
-            is_answered: Check::new(&context, "stock is answered"),
-            is_possible: Check::new(&context, "stock is possible"),
-            context,
-        }))
+    pub(crate) fn new(context: &Context, products: &[ProductId]) -> Self {
+        Self {
+            products: products.to_vec(),
+            is_answered: Check::new(context, "stock is answered"),
+            is_possible: Check::new(context, "stock is possible"),
+        }
     }
 }
 
-impl Work for CheckInventory {
-    fn virtual_user(&self) -> Box<dyn VirtualUser> {
-        Box::new(User(Rc::clone(&self.0)))
+impl Question for CheckInventory {
+    type Asked = ProductId;
+    const NAME: &'static str = "inventory";
+
+    fn instances(services: &Services) -> &Instances {
+        &services.inventory
     }
-}
 
-struct User(Rc<Reader>);
-
-impl VirtualUser for User {
-    fn run(&mut self, iteration: Iteration) -> LocalBoxFuture<'_, ()> {
-        Box::pin(self.0.check(iteration))
+    fn expected(status: StatusCode) -> bool {
+        status == StatusCode::OK
     }
-}
 
-impl Reader {
-    async fn check(&self, iteration: Iteration) {
-        let shared = &self.context.shared;
-        let place = shared.rng.borrow_mut().random_range(0..self.params.products.len());
-        let product = self.params.products.get(place).copied().unwrap_or(ProductId::Product1);
-        let target = &shared.services.inventory;
-        let path = target.path(format_args!("/inventory/{product}"));
-        let Ok(request) = Request::get(path).body(Full::<Bytes>::default()) else { return };
-        let asking = Asking {
-            context: &self.context,
-            samples: &self.samples,
-            target,
-            client: shared.lease(),
-            patience: self.params.patience,
-            expected: |status| status == StatusCode::OK,
-        };
-        let answer = asking.ask(&request, iteration.intended_start).await;
+    fn ask(&self, context: &Context) -> (String, ProductId) {
+        let place = context.shared.rng.borrow_mut().random_range(0..self.products.len());
+        let product = self.products.get(place).copied().unwrap_or(ProductId::Product1);
+        (format!("/inventory/{product}"), product)
+    }
+
+    fn judge(&self, _context: &Context, product: ProductId, answer: Answer) {
         if self.is_answered.that(answer.status() == Some(StatusCode::OK)) {
             let item = answer
                 .reply

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::known_orders::KnownOrders;
 use crate::client::http::Route;
+use crate::client::instances::Instances;
 use crate::client::socket::ReadBuffer;
 use crate::client::target::{Target, Traffic};
 use crate::executor::schedule::Stripe;
@@ -21,10 +22,10 @@ use crate::metrics::{GaugeId, Registry, names};
 /// Where the services are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Targets {
-    /// `http://host:port` of the order service; likewise the two others.
-    pub order: String,
-    pub status: String,
-    pub inventory: String,
+    /// `http://host:port` of each instance of the order service; likewise the two others.
+    pub order: Vec<String>,
+    pub status: Vec<String>,
+    pub inventory: Vec<String>,
     /// `host:port`, or several with commas.
     pub kafka: String,
 }
@@ -32,18 +33,18 @@ pub struct Targets {
 /// [`Targets`] with their addresses looked up.
 #[derive(Debug)]
 pub(crate) struct Services {
-    pub(crate) order: Target,
-    pub(crate) status: Target,
-    pub(crate) inventory: Target,
+    pub(crate) order: Instances,
+    pub(crate) status: Instances,
+    pub(crate) inventory: Instances,
     pub(crate) kafka: Vec<String>,
 }
 
 impl Services {
     pub(crate) async fn resolve(targets: &Targets) -> anyhow::Result<Self> {
         Ok(Self {
-            order: Target::resolve(&targets.order).await?,
-            status: Target::resolve(&targets.status).await?,
-            inventory: Target::resolve(&targets.inventory).await?,
+            order: Instances::resolve("order", &targets.order).await?,
+            status: Instances::resolve("status", &targets.status).await?,
+            inventory: Instances::resolve("inventory", &targets.inventory).await?,
             kafka: targets.kafka.split(',').map(|address| address.trim().to_owned()).collect(),
         })
     }

@@ -3,14 +3,17 @@
 use contract::ids::OrderId;
 use rand::{Rng, RngExt};
 
+use crate::client::instances::MOST_INSTANCES;
+
 /// The newest so many are remembered: a minute at 1000 a second.
 const CAPACITY: usize = 65_536;
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
     order_id: OrderId,
-    /// Whether the status service has shown it. From then on it must always.
-    seen: bool,
+    /// Which instances of the status service have shown it: a bit each. From then on those must always;
+    /// another may not have read that far yet.
+    seen: u16,
 }
 
 /// A ring of the newest orders.
@@ -25,12 +28,23 @@ pub(crate) struct KnownOrders {
 pub(crate) struct Pick {
     place: usize,
     pub(crate) order_id: OrderId,
-    pub(crate) seen: bool,
+    seen: u16,
+}
+
+impl Pick {
+    /// Whether `instance` of the status service has shown it.
+    pub(crate) const fn is_seen_by(&self, instance: usize) -> bool {
+        self.seen & bit(instance) != 0
+    }
+}
+
+const fn bit(instance: usize) -> u16 {
+    1 << (instance % MOST_INSTANCES)
 }
 
 impl KnownOrders {
     pub(crate) fn push(&mut self, order_id: OrderId) {
-        let known = Known { order_id, seen: false };
+        let known = Known { order_id, seen: 0 };
         if self.orders.len() < CAPACITY {
             self.orders.push(known);
         } else {
@@ -48,11 +62,11 @@ impl KnownOrders {
         Some(Pick { place, order_id, seen })
     }
 
-    pub(crate) fn mark_seen(&mut self, pick: Pick) {
+    pub(crate) fn mark_seen(&mut self, pick: Pick, instance: usize) {
         if let Some(known) = self.orders.get_mut(pick.place)
             && known.order_id == pick.order_id
         {
-            known.seen = true;
+            known.seen |= bit(instance);
         }
     }
 }
@@ -72,15 +86,16 @@ mod tests {
         assert_eq!(orders.pick(&mut rng), None);
         orders.push(id(0));
         let first = orders.pick(&mut rng).unwrap();
-        assert_eq!((first.order_id, first.seen), (id(0), false));
-        orders.mark_seen(first);
-        assert!(orders.pick(&mut rng).unwrap().seen);
+        assert_eq!((first.order_id, first.seen), (id(0), 0));
+        orders.mark_seen(first, 1);
+        let again = orders.pick(&mut rng).unwrap();
+        assert!(again.is_seen_by(1) && !again.is_seen_by(0));
         for n in 1..=CAPACITY {
             orders.push(id(n));
         }
         assert_eq!(orders.orders.len(), CAPACITY);
         assert_eq!(orders.orders[0].order_id, id(CAPACITY));
-        orders.mark_seen(first);
-        assert!(!orders.orders[0].seen);
+        orders.mark_seen(first, 0);
+        assert_eq!(orders.orders[0].seen, 0);
     }
 }

@@ -16,8 +16,10 @@ mod kafka_pipe;
 mod known_orders;
 mod params;
 mod place_order;
+mod read;
 mod request;
 mod samples;
+mod socket_samples;
 mod update;
 mod watch_order;
 
@@ -38,9 +40,13 @@ impl Flow {
         match self {
             Self::PlaceOrder(params) => Rc::new(place_order::PlaceOrder::new(context, params)),
             Self::WatchOrder(params) => Rc::new(watch_order::WatchOrder::new(context, params)),
-            Self::CheckStatus(params) => Rc::new(check_status::CheckStatus::new(context, params)),
+            Self::CheckStatus(params) => {
+                let question = check_status::CheckStatus::new(&context);
+                Rc::new(read::Reads::new(context, params.patience, question))
+            }
             Self::CheckInventory(params) => {
-                Rc::new(check_inventory::CheckInventory::new(context, params))
+                let question = check_inventory::CheckInventory::new(&context, &params.products);
+                Rc::new(read::Reads::new(context, params.patience, question))
             }
             Self::KafkaPipe(params) => Rc::new(kafka_pipe::KafkaPipe::new(context, params)),
         }

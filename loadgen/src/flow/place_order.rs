@@ -78,11 +78,11 @@ impl Buyer {
     /// iteration is cut off.
     pub(crate) async fn buy(&self, iteration: Iteration, client: IpAddr) -> Receipt {
         let mut receipt = self.order_form(iteration);
-        let Some(request) = self.request(&receipt.entry) else { return receipt };
+        let Some(request) = request(&receipt.entry) else { return receipt };
         let asking = Asking {
             context: &self.context,
             samples: &self.samples,
-            target: &self.context.shared.services.order,
+            turn: self.context.shared.services.order.turn(),
             client,
             patience: self.params.patience,
             expected: |status| status == StatusCode::CREATED,
@@ -110,17 +110,6 @@ impl Buyer {
         Receipt { context: Rc::clone(&self.context), unknown: self.unknown, entry }
     }
 
-    fn request(&self, entry: &OrderEntry) -> Option<Request<Full<Bytes>>> {
-        let OrderEntry { product_id, quantity, .. } = entry;
-        let body = format!(r#"{{"product_id":"{product_id}","quantity":{quantity}}}"#);
-        let path = self.context.shared.services.order.path(format_args!("/order"));
-        let request = Request::post(path)
-            .header(CONTENT_TYPE, "application/json")
-            .header(IDEMPOTENCY_KEY, &entry.key);
-        // Only a prefix in the target's URL that is no path could fail here.
-        request.body(Full::from(body)).ok()
-    }
-
     fn take_answer(&self, entry: &mut OrderEntry, answer: &Answer) {
         entry.status = answer.status().map(|status| status.as_u16());
         entry.outcome = Outcome::Refused;
@@ -145,6 +134,16 @@ impl Buyer {
             self.context.shared.orders.borrow_mut().push(order_id);
         }
     }
+}
+
+fn request(entry: &OrderEntry) -> Option<Request<Full<Bytes>>> {
+    let OrderEntry { product_id, quantity, .. } = entry;
+    let body = format!(r#"{{"product_id":"{product_id}","quantity":{quantity}}}"#);
+    let request = Request::post("/order")
+        .header(CONTENT_TYPE, "application/json")
+        .header(IDEMPOTENCY_KEY, &entry.key);
+    // The key is made of hexadecimal digits, so that nothing can fail here.
+    request.body(Full::from(body)).ok()
 }
 
 /// A [`contract::http::CreateOrderResponse`], borrowed.

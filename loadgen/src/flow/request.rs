@@ -11,8 +11,8 @@ use rand::RngExt;
 use super::context::Context;
 use super::params::Patience;
 use super::samples::RequestSamples;
-use crate::client::http::{Exchange, Reply, exchange};
-use crate::client::target::Target;
+use crate::client::http::{Exchange, Failure, Reply, exchange};
+use crate::client::instances::Turn;
 
 /// Between two attempts, doubled each time up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
@@ -22,7 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 pub(crate) struct Asking<'a> {
     pub(crate) context: &'a Context,
     pub(crate) samples: &'a RequestSamples,
-    pub(crate) target: &'a Target,
+    /// The instance that is asked first.
+    pub(crate) turn: Turn<'a>,
     pub(crate) client: IpAddr,
     pub(crate) patience: Patience,
     /// Whether an answer is what the user came for.
@@ -35,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) reply: Option<Reply>,
     /// Whether some attempt without a clear answer may have had an effect.
     pub(crate) in_doubt: bool,
+    /// Who gave the last answer, from 0.
+    pub(crate) instance: usize,
 }
 
 impl Answer {
@@ -44,26 +47,55 @@ impl Answer {
 }
 
 impl Asking<'_> {
-    /// Asks until there is an answer other than "not now", or patience ends. The first attempt's response time
-    /// counts from `intended`.
+    /// Asks until there is an answer other than "not now", or patience ends; each attempt begins with the next
+    /// instance. The first attempt's response time counts from `intended`.
     pub(crate) async fn ask(&self, request: &Request<Full<Bytes>>, intended: Instant) -> Answer {
         let mut pauses = Pauses::new(self.patience.retry_for);
-        let (mut since, mut in_doubt) = (intended, false);
+        let (mut turn, mut since, mut in_doubt) = (self.turn, intended, false);
         loop {
-            let route = self.context.route(self.target, self.client);
-            let done = exchange(&route, request.clone(), self.patience.timeout).await;
+            let done = self.attempt(&mut turn, request).await;
             let status = done.outcome.as_ref().ok().map(|reply| reply.status);
             let expected = status.is_some_and(self.expected);
             self.samples.record(&done, since, expected);
             let passing = may_pass(&done);
             in_doubt |= passing && done.may_have_arrived;
             if passing && pauses.wait(self.context).await {
+                turn.pass_on();
                 since = Instant::now();
                 continue;
             }
             self.samples.record_availability(expected);
-            return Answer { reply: done.outcome.ok(), in_doubt };
+            return Answer { reply: done.outcome.ok(), in_doubt, instance: turn.index() };
         }
+    }
+
+    /// One request, as its user sees it: an instance that is not there hands it to the next at once, as a
+    /// balancer in front of them would. Where all are gone the last one's failure counts.
+    async fn attempt(&self, turn: &mut Turn<'_>, request: &Request<Full<Bytes>>) -> Exchange {
+        let mut may_have_arrived = false;
+        let mut started = None;
+        let mut left = turn.count();
+        loop {
+            let route = self.context.route(turn.target(), self.client);
+            let mut done = exchange(&route, request.clone(), self.patience.timeout).await;
+            left -= 1;
+            may_have_arrived |= done.may_have_arrived;
+            done.may_have_arrived = may_have_arrived;
+            done.started = *started.get_or_insert(done.started);
+            if left == 0 || !is_away(&done) {
+                return done;
+            }
+            self.samples.record_failover();
+            turn.pass_on();
+        }
+    }
+}
+
+/// Whether this instance is not there, or says that it does not serve now: another one may.
+fn is_away(exchange: &Exchange) -> bool {
+    match &exchange.outcome {
+        Ok(reply) => reply.status == StatusCode::SERVICE_UNAVAILABLE,
+        Err(failure) => *failure == Failure::Connect,
     }
 }
 

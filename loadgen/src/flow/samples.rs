@@ -13,6 +13,7 @@ pub(crate) struct RequestSamples {
     tags: Vec<(String, String)>,
     failed: RateId,
     availability: RateId,
+    failovers: CounterId,
     /// One for every status and error that has occurred: few, so a search is a glance.
     series: RefCell<Vec<(Kind, Series)>>,
 }
@@ -41,6 +42,7 @@ impl RequestSamples {
         Self {
             failed: registry.rate(names::HTTP_REQ_FAILED, &tags),
             availability: registry.rate(names::AVAILABILITY, &tags),
+            failovers: registry.counter(names::FAILOVERS, &context.tags(&[("name", name)])),
             tags: tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             series: RefCell::default(),
             registry,
@@ -71,6 +73,11 @@ impl RequestSamples {
     /// One operation with all its retries.
     pub(crate) fn record_availability(&self, succeeded: bool) {
         self.registry.record(self.availability, succeeded);
+    }
+
+    /// A request that goes on to another instance.
+    pub(crate) fn record_failover(&self) {
+        self.registry.add(self.failovers, 1);
     }
 
     fn series(&self, kind: Kind) -> Series {

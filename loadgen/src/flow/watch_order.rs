@@ -19,10 +19,11 @@ use super::params::WatchParams;
 use super::place_order::{Buyer, Receipt};
 use super::request::Pauses;
 use super::samples::Check;
+use super::socket_samples::{BROKEN, CLOSED, REFUSED, SocketSamples};
 use super::update::Update;
 use crate::client::frame::{Message, opcode};
+use crate::client::instances::Turn;
 use crate::client::socket::{OpenError, Socket, SocketError};
-use crate::metrics::{CounterId, RateId, TrendId, names};
 use crate::vu::{Iteration, VirtualUser, Work};
 
 /// A watcher that sees nothing wrong notes nothing; one that does need not note it for ever.
@@ -61,56 +62,13 @@ struct Watcher {
     has_ended: Check,
 }
 
-struct SocketSamples {
-    connecting: TrendId,
-    sessions: CounterId,
-    session_duration: TrendId,
-    received: CounterId,
-    sent: CounterId,
-    errors: [(&'static str, CounterId); 3],
-    availability: RateId,
-    shipped: TrendId,
-    ended: TrendId,
-    stages: [(&'static str, TrendId); 4],
-}
-
-const REFUSED: &str = "refused";
-const BROKEN: &str = "broken";
-const CLOSED: &str = "closed";
-
-impl SocketSamples {
-    fn new(context: &Context) -> Self {
-        let registry = context.registry();
-        let counter = |name| registry.counter(name, &context.tags(&[]));
-        let trend = |name| registry.trend(name, &context.tags(&[]));
-        let error =
-            |kind| (kind, registry.counter(names::WS_ERRORS, &context.tags(&[("error", kind)])));
-        let stage = |name| (name, trend(name));
-        Self {
-            connecting: trend(names::WS_CONNECTING),
-            sessions: counter(names::WS_SESSIONS),
-            session_duration: trend(names::WS_SESSION_DURATION),
-            received: counter(names::WS_MSGS_RECEIVED),
-            sent: counter(names::WS_MSGS_SENT),
-            errors: [REFUSED, BROKEN, CLOSED].map(error),
-            availability: registry.rate(names::AVAILABILITY, &context.tags(&[("name", "ws")])),
-            shipped: trend(names::ORDER_SHIPPED),
-            ended: trend(names::ORDER_ENDED),
-            stages: [
-                stage(names::PIPELINE_INVENTORY),
-                stage(names::PIPELINE_PAYMENT),
-                stage(names::PIPELINE_SHIPPING),
-                stage(names::PIPELINE_NOTIFICATION),
-            ],
-        }
-    }
-}
-
 /// One order being watched, over all its sockets.
-struct Watch {
+struct Watch<'a> {
     receipt: Receipt,
     order_id: OrderId,
     client: IpAddr,
+    /// The instance of the status service that the next socket is opened to.
+    turn: Turn<'a>,
     intended_start: Instant,
     history: History,
     /// When the first socket opened.
@@ -156,6 +114,7 @@ impl Watcher {
             receipt,
             order_id,
             client,
+            turn: self.context().shared.services.status.turn(),
             intended_start: iteration.intended_start,
             history: History::default(),
             opened: None,
@@ -174,7 +133,7 @@ impl Watcher {
     }
 
     /// Opens sockets until one has been held to the end, or patience has.
-    async fn watch(&self, watch: &mut Watch) {
+    async fn watch(&self, watch: &mut Watch<'_>) {
         let deadline = watch.intended_start + self.params.end_within;
         loop {
             let Some(mut session) = Box::pin(self.open(watch)).await else { return };
@@ -184,14 +143,16 @@ impl Watcher {
                 Err(kind) => self.count_error(kind),
             }
             self.end_session(&session);
+            watch.turn.pass_on();
             if self.params.order.patience.retry_for.is_zero() {
                 return;
             }
         }
     }
 
-    async fn open(&self, watch: &mut Watch) -> Option<Session> {
+    async fn open(&self, watch: &mut Watch<'_>) -> Option<Session> {
         let mut pauses = Pauses::new(self.params.order.patience.retry_for);
+        let mut untried = watch.turn.count();
         loop {
             let error = match self.try_open(watch).await {
                 Ok(session) => {
@@ -202,6 +163,13 @@ impl Watcher {
                 Err(error) => error,
             };
             tracing::debug!(order_id = %watch.order_id, %error, "cannot open a socket");
+            watch.turn.pass_on();
+            untried -= 1;
+            if untried > 0 && error.is_away() {
+                self.context().registry().add(self.samples.failovers, 1);
+                continue;
+            }
+            untried = watch.turn.count();
             self.count_error(if matches!(error, OpenError::Failed(_)) { BROKEN } else { REFUSED });
             let refused = matches!(error, OpenError::Refused(status) if !status.is_server_error());
             if refused || !pauses.wait(self.context()).await {
@@ -212,12 +180,15 @@ impl Watcher {
         }
     }
 
-    async fn try_open(&self, watch: &mut Watch) -> Result<Session, OpenError> {
+    async fn try_open(&self, watch: &mut Watch<'_>) -> Result<Session, OpenError> {
         let shared = &self.context().shared;
-        let target = &shared.services.status;
-        let path = target.path(format_args!("/ws/{}", watch.order_id));
+        let path = match watch.history.seen.len() {
+            0 => format!("/ws/{}", watch.order_id),
+            // Another instance may not have read as far as the one before: it waits until it can show as much.
+            seen => format!("/ws/{}?after={seen}", watch.order_id),
+        };
         let started = Instant::now();
-        let route = self.context().route(target, watch.client);
+        let route = self.context().route(watch.turn.target(), watch.client);
         let timeout = self.params.order.patience.timeout;
         let socket = Socket::open(&route, &path, &shared.read_buffer, timeout).await?;
         let since = Instant::now();
@@ -236,7 +207,7 @@ impl Watcher {
     async fn hold(
         &self,
         session: &mut Session,
-        watch: &mut Watch,
+        watch: &mut Watch<'_>,
         until: Instant,
         deadline: Instant,
     ) -> Result<(), &'static str> {
@@ -251,7 +222,7 @@ impl Watcher {
     async fn wait(
         &self,
         session: &mut Session,
-        watch: &mut Watch,
+        watch: &mut Watch<'_>,
         wake: Instant,
     ) -> Result<ControlFlow<()>, &'static str> {
         let stop = &self.context().shared.stop;
@@ -303,7 +274,7 @@ impl Watcher {
         Ok(())
     }
 
-    fn take(&self, watch: &mut Watch, message: &Message<'_>, demands: &mut Demands) {
+    fn take(&self, watch: &mut Watch<'_>, message: &Message<'_>, demands: &mut Demands) {
         match message {
             Message::Text(text) => {
                 self.context().registry().add(self.samples.received, 1);
@@ -319,7 +290,7 @@ impl Watcher {
         }
     }
 
-    fn take_update(&self, watch: &mut Watch, update: &Update<'_>, demands: &mut Demands) {
+    fn take_update(&self, watch: &mut Watch<'_>, update: &Update<'_>, demands: &mut Demands) {
         match (update.message_type, &update.data) {
             (MessageType::Ping, _) => demands.json_pong = true,
             (MessageType::Pong, _) => {}
@@ -340,7 +311,7 @@ impl Watcher {
         }
     }
 
-    fn extend(&self, watch: &mut Watch, events: &super::update::Events<'_>) {
+    fn extend(&self, watch: &mut Watch<'_>, events: &super::update::Events<'_>) {
         let registry = self.context().registry();
         let intended_start = watch.intended_start;
         let extended = watch.history.extend(events, |event_type, stage| {
@@ -363,7 +334,7 @@ impl Watcher {
         }
     }
 
-    fn violation(&self, watch: &mut Watch, violation: &'static str) {
+    fn violation(&self, watch: &mut Watch<'_>, violation: &'static str) {
         self.is_causal.that(false);
         let violations = &mut watch.receipt.socket().violations;
         if violations.len() < MOST_VIOLATIONS {
@@ -371,7 +342,7 @@ impl Watcher {
         }
     }
 
-    async fn close(&self, session: Session, watch: &mut Watch) {
+    async fn close(&self, session: Session, watch: &mut Watch<'_>) {
         self.end_session(&session);
         let mut demands = Demands::default();
         let Session { socket, _open, .. } = session;

@@ -83,6 +83,9 @@ register! {
     HTTP_REQ_FAILED = "http_req_failed", Rate, Share,
         "Requests that failed: no response, or a status that the flow did not expect.";
     HTTP_REQS = "http_reqs", Counter, Count, "HTTP requests.";
+    FAILOVERS = "failovers", Counter, Count,
+        "Requests and sockets that went on to another instance of their service: the one before refused the \
+         connection or answered 503.";
     SEND_LAG = "send_lag", Trend, Milliseconds,
         "How late the generator itself started an arrival: actual start minus intended start.";
     ORDERS_CREATED = "orders_created", Counter, Count, "Orders that the shop accepted.";

@@ -174,6 +174,12 @@ impl<'a> TableReader<'a> {
         }
     }
 
+    /// Whether a mistake was noted at `key` already.
+    #[must_use]
+    pub fn is_broken(&self, key: &str) -> bool {
+        self.broken.contains(&key)
+    }
+
     /// Notes a mistake at `key`, or at the table where the key is missing.
     pub fn reject(&mut self, key: &'static str, message: String) {
         let span = self.table.get(key).map_or(&self.span, |entry| &entry.located.span);

@@ -1,11 +1,12 @@
 //! The scenario files that come with the program.
 
 /// Name and text of each.
-pub const SHIPPED: [(&str, &str); 4] = [
+pub const SHIPPED: [(&str, &str); 5] = [
     ("targets", include_str!("../../../scenarios/targets.toml")),
     ("smoke", include_str!("../../../scenarios/smoke.toml")),
     ("flash-sale", include_str!("../../../scenarios/flash-sale.toml")),
     ("flash-sale-declines", include_str!("../../../scenarios/flash-sale-declines.toml")),
+    ("replicas", include_str!("../../../scenarios/replicas.toml")),
 ];
 
 /// The text of the scenario named `name`.

@@ -52,7 +52,7 @@ async fn item(
     State(shelf): State<Shelf>,
     Path(product): Path<String>,
 ) -> Result<Reply<InventoryItem>, ApiError> {
-    shelf.health.check_ready()?;
+    shelf.health.check_started()?;
     let product: ProductId =
         product.parse().map_err(|unknown: contract::ids::UnknownProduct| {
             ApiError::not_found("unknown product", unknown.to_string())

@@ -73,6 +73,15 @@ impl Health {
         self.ready.load(Ordering::Acquire) && !self.stopping.load(Ordering::Acquire)
     }
 
+    /// For requests that are answered at once: those that came in before the door was closed are, also while
+    /// the service is stopping.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After` while the service is starting.
+    pub(crate) fn check_started(&self) -> Result<(), ApiError> {
+        if self.ready.load(Ordering::Acquire) { Ok(()) } else { self.check_ready() }
+    }
+
     /// # Errors
     /// 503 with `Retry-After` while the service is starting or stopping.
     pub(crate) fn check_ready(&self) -> Result<(), ApiError> {
@@ -166,6 +175,7 @@ mod tests {
         assert_eq!(health.report().status, "ok");
         health.set_stopping();
         assert!(health.check_ready().is_err());
+        assert!(health.check_started().is_ok(), "who came in time is served");
         assert_eq!(health.report().status, "stopping");
     }
 

@@ -87,7 +87,7 @@ async fn create_order(
     State(Shop { desk, health }): State<Shop>,
     request: Request,
 ) -> Result<FreshlyCreated<CreateOrderResponse>, ApiError> {
-    health.check_ready()?;
+    health.check_started()?;
     let key = request.headers().get(IDEMPOTENCY_KEY).cloned();
     let key = key.as_ref().map(|key| request::idempotency_key(key.as_bytes())).transpose()?;
     let trace = request.extensions().get::<TraceContext>().copied();

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::middleware::from_fn_with_state;
@@ -16,6 +17,7 @@ use contract::http::ErrorResponse;
 use contract::ids::OrderId;
 use contract::order::Order;
 use contract::ws::{ErrorData, MAX_ID_LENGTH, Message};
+use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
@@ -126,6 +128,14 @@ pub(super) struct Desk {
     pub(super) shutdown: Shutdown,
 }
 
+/// What a client that lost its socket says of the one before. Another instance may not have read as far:
+/// it shows nothing before it can show as much, so that nobody sees an order go back.
+#[derive(Debug, Deserialize)]
+struct Seen {
+    #[serde(default)]
+    after: u8,
+}
+
 pub(super) fn routes(desk: Desk, limit: Arc<Limited>) -> Router {
     Router::new()
         .route("/status/{id}", get(read_status).layer(from_fn_with_state(limit, limited)))
@@ -162,7 +172,7 @@ async fn read_status(
     State(desk): State<Desk>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    desk.health.check_ready()?;
+    desk.health.check_started()?;
     let order_id: OrderId = id.parse().map_err(|_| {
         let details = "order ids are UUIDs like 3fa85f64-5717-4562-b3fc-2c963f66afa6";
         ApiError::invalid("not an order id", details)
@@ -190,12 +200,15 @@ async fn read_status(
     params(
         ("orderId" = String, Path, min_length = 1, max_length = 64,
          description = "Unique order identifier; any other text of printable characters waits for ever"),
+        ("after" = Option<u8>, Query,
+         description = "Events that the client was shown before it lost its socket: nothing is sent before as many \
+                        are known here, which another instance may have read sooner"),
         ("Origin" = Option<String>, Header,
          description = "Sent by browsers: has to be on the list of allowed origins"),
     ),
     responses(
         (status = 101, description = "The connection speaks WebSocket from now on"),
-        (status = 400, description = "Not an id", body = ErrorResponse),
+        (status = 400, description = "Not an id, or `after` is no number of events", body = ErrorResponse),
         (status = 403, description = "Pages of this origin may not open WebSockets here", body = ErrorResponse),
         (status = 426, description = "Not a WebSocket handshake", body = ErrorResponse),
         (status = 429, description = "Five WebSockets at once from one client address are open", body = ErrorResponse),
@@ -207,11 +220,18 @@ async fn open_socket(
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Extension(Peer(peer)): Extension<Peer>,
+    seen: Result<Query<Seen>, QueryRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     desk.health.check_ready()?;
     check_id(&id)?;
+    let Query(Seen { after }) = seen.map_err(|_| {
+        ApiError::invalid(
+            "not a number of events",
+            "?after= is how many events were shown before: 0 to 255",
+        )
+    })?;
     let settings = &desk.sockets.settings;
     if !settings.origins.admits(&headers) {
         let details = "pages of this origin may not open WebSockets here";
@@ -224,6 +244,7 @@ async fn open_socket(
     let session = Session {
         heartbeat: settings.heartbeat,
         id: id.into_boxed_str(),
+        after,
         view: desk.view,
         clock: desk.clock,
         shutdown: desk.shutdown,

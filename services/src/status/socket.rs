@@ -36,6 +36,8 @@ pub(super) struct Session {
     pub(super) heartbeat: Duration,
     /// What stands in the socket's path.
     pub(super) id: Box<str>,
+    /// Events that its other end has been shown by a socket before this one.
+    pub(super) after: u8,
     pub(super) view: Arc<SharedView>,
     pub(super) clock: Clock,
     pub(super) shutdown: Shutdown,
@@ -51,7 +53,8 @@ enum End {
 
 /// Serves a socket until it ends.
 pub(super) async fn run(mut socket: WebSocket, session: Session) {
-    let watch = session.id.parse().ok().map(|order_id| Watch::new(&session.view, order_id));
+    let watch = |order_id| Watch::new(&session.view, order_id, session.after);
+    let watch = session.id.parse().ok().map(watch);
     let mut conversation = Conversation { session, watch, shown: false, unanswered: 0 };
     if let Err(End::Close(code, reason)) = conversation.serve(&mut socket).await {
         close(socket, code, reason).await;
@@ -66,8 +69,8 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(view: &Arc<SharedView>, order_id: OrderId) -> Self {
-        let subscriber = view.lock().subscribe(order_id);
+    fn new(view: &Arc<SharedView>, order_id: OrderId, after: u8) -> Self {
+        let subscriber = view.lock().subscribe(order_id, after);
         Self { view: Arc::clone(view), order_id, subscriber }
     }
 }

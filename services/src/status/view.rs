@@ -24,6 +24,9 @@ use crate::kit::trace::TraceContext;
 pub(super) struct Subscriber {
     changed: AtomicBool,
     news: Notify,
+    /// Events that the other end has been shown already, maybe by another instance that had read further:
+    /// with fewer it is shown nothing.
+    after: u8,
 }
 
 impl Subscriber {
@@ -90,9 +93,10 @@ impl View {
         self.orders.get(order_id).map(|order| render::status(order_id, order))
     }
 
-    /// A new socket of `order_id`. What is known already counts as new to it.
-    pub(super) fn subscribe(&mut self, order_id: OrderId) -> Arc<Subscriber> {
-        let subscriber = Arc::new(Subscriber::default());
+    /// A new socket of `order_id`, whose other end has been shown `after` events. What is known already
+    /// counts as new to it.
+    pub(super) fn subscribe(&mut self, order_id: OrderId, after: u8) -> Arc<Subscriber> {
+        let subscriber = Arc::new(Subscriber { after, ..Subscriber::default() });
         let known = self.orders.get(order_id).is_some();
         let watched = self.watched.entry(order_id).or_default();
         subscriber.changed.store(known, Ordering::Relaxed);
@@ -128,6 +132,9 @@ impl View {
         }
         let watched = self.watched.get_mut(&order_id)?;
         let order = self.orders.get(order_id)?;
+        if order.events.len() < usize::from(subscriber.after) {
+            return None;
+        }
         let frame = match &watched.frame {
             Some(frame) => frame.clone(),
             None => {
@@ -196,10 +203,10 @@ mod tests {
     #[test]
     fn a_socket_is_shown_what_is_known_then_each_change_once() {
         let mut view = View::default();
-        let early = view.subscribe(sample_id());
+        let early = view.subscribe(sample_id(), 0);
         assert_eq!(view.take(sample_id(), &early, now()), None);
         view.fold(&received(EventType::OrderCreated));
-        let late = view.subscribe(sample_id());
+        let late = view.subscribe(sample_id(), 0);
         assert_eq!(events_in(view.take(sample_id(), &early, now())), Some(1));
         assert_eq!(events_in(view.take(sample_id(), &late, now())), Some(1));
         assert_eq!(view.take(sample_id(), &early, now()), None);
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn a_slow_socket_gets_the_newest_state_only() {
         let mut view = View::default();
-        let slow = view.subscribe(sample_id());
+        let slow = view.subscribe(sample_id(), 0);
         for event_type in [EventType::OrderCreated, EventType::InventoryConfirmed] {
             view.fold(&received(event_type));
         }
@@ -222,7 +229,7 @@ mod tests {
     #[test]
     fn a_frame_is_rendered_once_and_kept_no_longer_than_somebody_waits_for_it() {
         let mut view = View::default();
-        let sockets: Vec<_> = (0..3).map(|_| view.subscribe(sample_id())).collect();
+        let sockets: Vec<_> = (0..3).map(|_| view.subscribe(sample_id(), 0)).collect();
         view.fold(&received(EventType::OrderCreated));
         let first = view.take(sample_id(), &sockets[0], now()).unwrap();
         let second = view.take(sample_id(), &sockets[1], now()).unwrap();
@@ -233,10 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn who_has_seen_more_elsewhere_is_shown_nothing_before_as_much_is_known_here() {
+        let mut view = View::default();
+        view.fold(&received(EventType::OrderCreated));
+        let moved = view.subscribe(sample_id(), 2);
+        assert_eq!(view.take(sample_id(), &moved, now()), None);
+        view.fold(&received(EventType::InventoryConfirmed));
+        assert_eq!(events_in(view.take(sample_id(), &moved, now())), Some(2));
+        assert_eq!(view.take(sample_id(), &moved, now()), None);
+    }
+
+    #[test]
     fn repeats_wake_nobody() {
         let mut view = View::default();
         view.fold(&received(EventType::OrderCreated));
-        let socket = view.subscribe(sample_id());
+        let socket = view.subscribe(sample_id(), 0);
         assert!(view.take(sample_id(), &socket, now()).is_some());
         view.fold(&received(EventType::OrderCreated));
         assert_eq!(view.take(sample_id(), &socket, now()), None);
@@ -245,7 +263,7 @@ mod tests {
     #[test]
     fn an_order_without_sockets_costs_no_list() {
         let mut view = View::default();
-        let sockets: Vec<_> = (0..2).map(|_| view.subscribe(sample_id())).collect();
+        let sockets: Vec<_> = (0..2).map(|_| view.subscribe(sample_id(), 0)).collect();
         view.unsubscribe(sample_id(), &sockets[0]);
         assert_eq!(view.watched.len(), 1);
         view.unsubscribe(sample_id(), &sockets[1]);

@@ -3,30 +3,37 @@ use contract::order::Order;
 use super::{Check, Finding};
 use crate::audit::Evidence;
 use crate::audit::model::{Detail, Model, OrderIndex, hash_of};
+use crate::audit::view::Views;
 
 pub(super) const CHECK: Check = Check {
     name: "status-view",
     claim: "GET /status shows exactly what the log says: status, events, amounts, tracking number",
-    applies: |evidence| evidence.views.is_some(),
+    applies: |evidence| !evidence.views.is_empty(),
     look,
 };
 
 fn look(evidence: &Evidence, finding: &mut Finding) {
-    let (Some(views), model) = (&evidence.views, &evidence.model) else { return };
+    for views in &evidence.views {
+        look_at(&evidence.model, views, finding);
+    }
+}
+
+fn look_at(model: &Model, views: &Views, finding: &mut Finding) {
+    let at = &views.instance;
     for (id, reason) in &views.failures {
         finding.order();
-        finding.violation(*id, format!("GET /status: {reason}"));
+        finding.violation(*id, format!("GET {at}/status: {reason}"));
     }
     for view in &views.orders {
         finding.order();
         finding.looked_at.records += view.events.len() as u64;
         let id = view.order_id;
         let Some(order) = model.find(id) else {
-            finding.violation(id, "the status service knows an order that is not in the log");
+            finding.violation(id, format!("{at} knows an order that is not in the log"));
             continue;
         };
         if let Some(what) = difference(model, order, view) {
-            finding.violation(id, what);
+            finding.violation(id, format!("{at}: {what}"));
         }
     }
 }

@@ -5,6 +5,7 @@
 mod arrivals;
 mod closed_models;
 mod conductor;
+mod instances;
 mod kafka;
 mod orders;
 mod reads;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -47,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) order_requests: usize,
     pub(crate) status_requests: usize,
     pub(crate) sockets: usize,
+    /// What each socket's client said that it had seen.
+    pub(crate) afters: Vec<Option<usize>>,
     pub(crate) close_codes: Vec<u16>,
     pub(crate) pongs: usize,
     pub(crate) json_pongs: usize,
@@ -85,7 +87,7 @@ impl Shop {
 }
 
 pub(crate) fn targets(url: &str, kafka: &str) -> Targets {
-    let url = || url.to_owned();
+    let url = || vec![url.to_owned()];
     Targets { order: url(), status: url(), inventory: url(), kafka: kafka.to_owned() }
 }
 
@@ -138,11 +140,13 @@ async fn inventory(Path(id): Path<String>) -> Json<Value> {
 async fn socket(
     State((seen, script)): Shared,
     Path(id): Path<String>,
+    Query(query): Query<HashMap<String, usize>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let number = {
         let seen = &mut *seen.lock().unwrap();
         seen.sockets += 1;
+        seen.afters.push(query.get("after").copied());
         seen.sockets - 1
     };
     let last = script.sockets.len().saturating_sub(1);

@@ -5,6 +5,7 @@
 
 mod body;
 mod cors;
+mod drain;
 mod edge;
 mod error;
 mod limited;

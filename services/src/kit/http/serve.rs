@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::drain::{self, FirstRequest};
 use super::error::{ApiError, finish};
 use crate::kit::clock::Clock;
 use crate::kit::metrics::HTTP_CONNECTIONS;
@@ -71,7 +72,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Clock, s
         });
     }
     // Closed before waiting, so that nobody is left in the backlog without an answer.
-    drop(listener);
+    for (stream, peer) in drain::close(listener) {
+        connections.spawn(connection(
+            stream,
+            peer,
+            router.clone(),
+            clock.clone(),
+            shutdown.clone(),
+        ));
+    }
     connections.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
         tracing::warn!(left = connections.len(), "connections did not end in time");
@@ -101,7 +110,10 @@ async fn connection(
 ) {
     // Fails only when the peer has gone already; the connection finds out by itself.
     let _ = stream.set_nodelay(true);
+    let first_request = FirstRequest::default();
+    let begun = first_request.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        begun.arrived();
         let (router, clock) = (router.clone(), clock.clone());
         async move { Ok::<_, std::convert::Infallible>(answer(request, peer, router, &clock).await) }
     });
@@ -115,10 +127,14 @@ async fn connection(
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        () = shutdown.cancelled() => tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = first_request.wait() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection broke off");

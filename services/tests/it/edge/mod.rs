@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod errors;
 mod gateway;
 mod idempotency;
+mod instances;
 mod limits;
 mod management;
 #[cfg(target_os = "linux")]

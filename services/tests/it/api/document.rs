@@ -83,6 +83,12 @@ impl Document {
         self.validate(&media["schema"], &serde_json::from_slice(&answer.body).unwrap())
     }
 
+    /// What is wrong with a message of a WebSocket, which a schema describes.
+    pub(super) fn judge_message(&self, schema: &str, text: &str) -> Result<(), String> {
+        let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+        self.validate(&schema, &serde_json::from_str(text).unwrap())
+    }
+
     /// An error of no operation: an unknown path or method.
     pub(super) fn judge_error(&self, answer: &Answer) -> Result<(), String> {
         let schema = json!({"$ref": "#/components/schemas/ErrorResponse"});

@@ -10,6 +10,7 @@ use contract::http::{Charge, CreateOrderResponse};
 use contract::ids::OrderId;
 use contract::process::port::{self, MANAGEMENT_OFFSET};
 use http_body_util::Full;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::document::Document;
 use crate::edge::child::Service;
@@ -99,6 +100,7 @@ async fn every_answer_of_every_door_is_documented_and_valid() {
     let topics = Topics::at(broker.address()).await;
     statuses(&mut trial, &status, &topics).await;
     sockets(&mut trial, &status).await;
+    messages(&trial, &status, OrderId::for_idempotency_key("door-status")).await;
     let inventory = Service::on(broker.address(), &["inventory"]).await;
     for (path, code) in [("product-1", 200), ("product-4", 404), ("%ff", 400)] {
         let request = get(&format!("/inventory/{path}"));
@@ -229,6 +231,26 @@ async fn charges(trial: &mut Trial, gateway: &Service) {
     let declining = Service::start(&declining).await;
     let declined = trial.ask(&declining, port::GATEWAY, charge(UNKNOWN, UNKNOWN, "1"), 402).await;
     assert_eq!(declined.json::<Charge>().captures, 0);
+}
+
+/// What a socket says, in each of its ways.
+async fn messages(trial: &Trial, status: &Service, order_id: OrderId) {
+    let mut socket = open("127.0.0.7", status.address, &order_id.to_string()).await.unwrap();
+    for (said, schema, kind) in [
+        (None, "Message_Order", "order_update"),
+        (Some("nonsense"), "Message_ErrorData", "error"),
+        (Some(r#"{"type":"ping"}"#), "Message_ErrorData", "pong"),
+    ] {
+        if let Some(said) = said {
+            socket.send(Message::text(said)).await;
+        }
+        let Some(Message::Text(text)) = socket.next().await else { panic!("no {kind}") };
+        trial
+            .document
+            .judge_message(schema, &text)
+            .unwrap_or_else(|wrong| panic!("{kind}: {wrong}"));
+        assert!(text.contains(&format!(r#""type":"{kind}""#)), "{text}");
+    }
 }
 
 /// What gateway, payment and status serve at the door for management.

@@ -52,6 +52,10 @@ pub struct CommonArgs {
     /// Which instance of its service this is: a restart under the same name takes its work back at once.
     #[arg(long, env = "INSTANCE", default_value = "1")]
     pub instance: String,
+    /// How long a member of a group may be silent before others get its work, in milliseconds.
+    #[arg(long, env = "SESSION_TIMEOUT_MS", default_value_t = DEFAULT_SESSION_TIMEOUT_MS,
+          value_parser = clap::value_parser!(u64).range(1_000..=1_800_000))]
+    pub session_timeout_ms: u64,
     /// How long records may gather before they are fetched together, in milliseconds.
     #[arg(long, env = "FETCH_LINGER_MS", default_value_t = DEFAULT_FETCH_LINGER_MS)]
     pub fetch_linger_ms: u64,
@@ -66,7 +70,15 @@ const MAX_PARTITIONS: i64 = 1_000;
 /// worst, and let one fetch bring several records where each would otherwise cost a round trip.
 const DEFAULT_FETCH_LINGER_MS: u64 = 10;
 
+/// A restart is much faster, and takes its place back under the same instance name.
+const DEFAULT_SESSION_TIMEOUT_MS: u64 = 10_000;
+
 impl CommonArgs {
+    #[must_use]
+    pub const fn session_timeout(&self) -> Duration {
+        Duration::from_millis(self.session_timeout_ms)
+    }
+
     /// Where this instance of `service` keeps what must outlive it.
     #[must_use]
     pub fn state_dir(&self, service: &str) -> PathBuf {

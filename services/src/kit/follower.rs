@@ -1,9 +1,12 @@
 //! A plain reader of whole topics from their beginning, without a group: for views and folds.
 
+use std::collections::BTreeMap;
+
 use contract::topics::Topic;
 
+use super::lag::Lag;
 use super::log::{Log, Received};
-use super::reader::{Readers, Reading, Span};
+use super::reader::{Batch, Readers, Reading, Span};
 use super::snapshot::{Anchor, Cut};
 
 /// Follows topics. Dropping it ends it.
@@ -13,6 +16,9 @@ pub(crate) struct Follower {
     /// What has been handed out.
     read: Cut,
     records: u64,
+    /// Under which name its lag is told, and of each partition that brought something.
+    consumer: Option<&'static str>,
+    lags: BTreeMap<(Topic, i32), Lag>,
 }
 
 /// What a follower says.
@@ -39,7 +45,19 @@ impl Follower {
         };
         let spans = topics.iter().flat_map(place).map(span).collect();
         let readers = Readers::start(log, spans, log.fetch_linger);
-        Self { readers, unreadable: 0, read: known, records: 0 }
+        Self {
+            readers,
+            unreadable: 0,
+            read: known,
+            records: 0,
+            consumer: None,
+            lags: BTreeMap::new(),
+        }
+    }
+
+    /// Tells how far it is behind, under this name.
+    pub(crate) fn with_lag(self, consumer: &'static str) -> Self {
+        Self { consumer: Some(consumer), ..self }
     }
 
     /// The next news; `None` never comes while the follower lives.
@@ -52,6 +70,7 @@ impl Follower {
                     let anchor = batch.records.last().map(Anchor::of);
                     let mark = self.read.entry((batch.topic, batch.partition)).or_default();
                     mark.advance(batch.next_offset, anchor);
+                    self.show_lag(&batch);
                     if !batch.records.is_empty() {
                         return Some(Followed::Records(batch.records));
                     }
@@ -72,6 +91,15 @@ impl Follower {
     #[expect(dead_code, reason = "the snapshots of order and status, which follow, ask for it")]
     pub(crate) const fn records(&self) -> u64 {
         self.records
+    }
+
+    fn show_lag(&mut self, batch: &Batch) {
+        let Some(consumer) = self.consumer else { return };
+        let Batch { topic, partition, .. } = *batch;
+        let lag = self.lags.entry((topic, partition));
+        let lag = lag.or_insert_with(|| Lag::new(consumer, topic, partition));
+        lag.ends_at(batch.high_watermark);
+        lag.show(batch.next_offset);
     }
 
     /// Records so far that nobody could read.

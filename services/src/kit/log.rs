@@ -71,6 +71,9 @@ pub(crate) enum LogError {
     TimedOut(Duration),
     #[error("the partition does not hold that offset")]
     OffsetOutOfRange,
+    /// Not now, and maybe never: others may have our work.
+    #[error("the group's coordinator has not confirmed this member for too long")]
+    NoLease,
     /// Not worth trying again unchanged.
     #[error("refused: {0}")]
     Refused(String),
@@ -122,6 +125,8 @@ pub(crate) struct Log {
     pub(crate) partitions: i32,
     /// How long records may gather before they are fetched together.
     pub(crate) fetch_linger: Duration,
+    /// How long a member of a group may be silent before others get its work.
+    pub(crate) session_timeout: Duration,
     pub(crate) unknown_types: Arc<UnknownTypes>,
 }
 
@@ -141,6 +146,7 @@ impl Log {
             clock,
             partitions: args.partitions,
             fetch_linger: args.fetch_linger(),
+            session_timeout: args.session_timeout(),
             unknown_types: Arc::default(),
         };
         crate::kit::kafka::topics::ensure(&log, &args.kafka.join(",")).await?;

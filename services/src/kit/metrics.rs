@@ -53,6 +53,11 @@ impl Gauge {
     pub(crate) fn add(&self, change: f64) {
         metrics::gauge!(self.name).increment(change);
     }
+
+    /// One of its series, for values that change often. Label values must be few.
+    pub(crate) fn series(&self, labels: &[(&'static str, String)]) -> metrics::Gauge {
+        metrics::gauge!(self.name, labels)
+    }
 }
 
 /// How long something takes.
@@ -110,6 +115,10 @@ table! {
     PUBLISH_FAILURES: Counter = "publish_failures_total", "Appends to the log that failed and are tried again, by topic.";
     EVENTS_READ: Counter = "events_read_total", "Events read from the log, by topic.";
     STAGE_SECONDS: Histogram = "pipeline_stage_duration_seconds", "Time from an event's timestamp to its being taken in here, by topic.";
+    APPENDS_HELD_BACK: Counter = "appends_held_back_total", "Appends that were not begun because the group's coordinator had not confirmed this member for too long.";
+    GROUP_CHANGES: Counter = "group_changes_total", "Changes of this member's partitions, by kind: assigned, revoked (a rebalance), lost (fallen out of the group).";
+    GROUP_PARTITIONS: Gauge = "group_partitions", "Input partitions that this member of its group works on.";
+    CONSUMER_LAG: Gauge = "consumer_lag_records", "Records that stand in a partition and are not done with here, by consumer, topic and partition.";
     DEAD_LETTERS: Counter = "dead_letters_total", "Records that nobody can read, by topic.";
     TRACE_SPANS_SENT: Counter = "trace_spans_sent_total", "Spans that the collector has taken.";
     TRACE_SPANS_DROPPED: Counter = "trace_spans_dropped_total", "Spans that never reached a collector.";

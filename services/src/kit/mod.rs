@@ -11,6 +11,8 @@
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
+//! | [`lag`] | how far a consumer is behind |
+//! | [`lease`] | until when a member of a group may write |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
@@ -24,6 +26,8 @@ pub(crate) mod follower;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod lag;
+pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod log;
 pub(crate) mod metrics;

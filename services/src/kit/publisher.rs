@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use contract::topics::{Topic, partition_for_key};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
+use super::lease::Lease;
 pub(crate) use super::log::Position;
 use super::log::{Log, LogError, PartitionLog, RawRecord};
-use super::metrics::{EVENTS_PUBLISHED, PUBLISH_FAILURES, PUBLISH_SECONDS};
+use super::metrics::{APPENDS_HELD_BACK, EVENTS_PUBLISHED, PUBLISH_FAILURES, PUBLISH_SECONDS};
 use super::record::Outgoing;
 
 /// Records that may wait per partition: beyond these the caller is told [`PublishError::Full`].
@@ -87,8 +88,13 @@ impl Reply {
 }
 
 impl Publisher {
-    /// Starts one task for each partition of `topic`.
-    pub(crate) fn start(log: &Log, topic: Topic, settings: PublisherSettings) -> Self {
+    /// Starts one task for each partition of `topic`. With a `lease` it appends only while that holds.
+    pub(crate) fn start(
+        log: &Log,
+        topic: Topic,
+        settings: PublisherSettings,
+        lease: Option<&Lease>,
+    ) -> Self {
         let failing = Arc::new(AtomicUsize::new(0));
         let queues = (0..log.partitions).map(|partition| {
             let (sender, queue) = mpsc::channel(QUEUE);
@@ -102,6 +108,7 @@ impl Publisher {
                 queue,
                 target: None,
                 failing,
+                lease: lease.cloned(),
             };
             tokio::spawn(appender.run());
             sender
@@ -172,6 +179,7 @@ struct Appender {
     queue: mpsc::Receiver<Entry>,
     target: Option<Arc<dyn PartitionLog>>,
     failing: Arc<AtomicUsize>,
+    lease: Option<Lease>,
 }
 
 impl Appender {
@@ -227,6 +235,11 @@ impl Appender {
 
     fn failed(&mut self, error: &LogError, batch: &mut Vec<Entry>) {
         let (topic, partition) = (self.topic.name(), self.partition);
+        if matches!(error, LogError::NoLease) {
+            APPENDS_HELD_BACK.add(1);
+            info!(topic, partition, "not appended: {error}");
+            return;
+        }
         self.target = None;
         if let LogError::Refused(reason) = error {
             error!(topic, partition, reason, "the log refuses events");
@@ -237,7 +250,12 @@ impl Appender {
     }
 
     async fn append(&mut self, records: Vec<RawRecord>) -> Result<i64, LogError> {
-        self.target().await?.append(records).await
+        let target = self.target().await?;
+        // Asked last: between the answer and the system call nothing is waited for.
+        if self.lease.as_ref().is_some_and(|lease| !lease.holds(self.log.clock.monotonic())) {
+            return Err(LogError::NoLease);
+        }
+        target.append(records).await
     }
 
     async fn target(&mut self) -> Result<Arc<dyn PartitionLog>, LogError> {

@@ -42,6 +42,8 @@ pub(crate) struct Batch {
     pub(crate) unreadable: Vec<Unreadable>,
     /// One past the last offset of this batch, records of unknown types included.
     pub(crate) next_offset: i64,
+    /// One past the last offset that the partition held then.
+    pub(crate) high_watermark: i64,
 }
 
 /// What readers say.
@@ -226,6 +228,7 @@ impl Reader {
 
     fn decode(&self, fetched: Fetched, place: &mut Place) -> Batch {
         let Span { topic, partition, until, .. } = self.span;
+        let high_watermark = fetched.high_watermark;
         let mut records = Vec::with_capacity(fetched.records.len());
         let mut unreadable = Vec::new();
         for (offset, record) in fetched.records {
@@ -240,7 +243,7 @@ impl Reader {
                 Decoded::UnknownType(name) => self.unknown_type(&name, offset),
             }
         }
-        Batch { topic, partition, records, unreadable, next_offset: place.offset }
+        Batch { topic, partition, records, unreadable, next_offset: place.offset, high_watermark }
     }
 
     /// A newer producer's: counted, and told once for each type.

@@ -25,7 +25,9 @@ use super::health::Health;
 use super::kafka::assignor::{Share, Sharing};
 use super::kafka::group::{self, GroupSettings, Offsets};
 use super::kafka::membership::Membership;
+use super::lease::Lease;
 use super::log::{Log, Received};
+use super::metrics::{GROUP_CHANGES, GROUP_PARTITIONS};
 use super::publisher::{Publisher, PublisherSettings};
 use super::shutdown::Shutdown;
 use super::snapshot::{Cut, Keeper, State, Unit};
@@ -95,6 +97,7 @@ pub(crate) struct Worker<D> {
     domain: D,
     log: Log,
     publisher: Publisher,
+    lease: Lease,
     health: Arc<Health>,
     keeper: Keeper,
     /// Called once, when the service does its work.
@@ -110,9 +113,10 @@ impl<D: Domain> Worker<D> {
         keeper: Keeper,
         on_ready: Box<dyn FnOnce() -> anyhow::Result<()> + Send>,
     ) -> Self {
-        let publisher = Publisher::start(&log, settings.output, settings.publisher);
+        let lease = Lease::default();
+        let publisher = Publisher::start(&log, settings.output, settings.publisher, Some(&lease));
         domain.attach(&publisher);
-        Self { settings, domain, log, publisher, health, keeper, on_ready: Some(on_ready) }
+        Self { settings, domain, log, publisher, lease, health, keeper, on_ready: Some(on_ready) }
     }
 
     /// Works until the shutdown begins; then finishes, commits and leaves.
@@ -120,7 +124,7 @@ impl<D: Domain> Worker<D> {
     /// # Errors
     /// When the group will not have this member, or another single writer is active.
     pub(crate) async fn run(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let mut membership = Membership::join(&self.log, self.group());
+        let mut membership = Membership::join(&self.log, self.group(), &self.lease);
         let mut assignment: Option<Assignment> = None;
         let mut commit = tokio::time::interval(COMMIT_INTERVAL);
         commit.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -130,7 +134,7 @@ impl<D: Domain> Worker<D> {
                 () = shutdown.cancelled() => break,
                 event = membership.next() => {
                     let event = event.context("the group membership ended")?;
-                    if let Some(refusal) = self.follow(event, &mut assignment, &membership).await? {
+                    if let Some(refusal) = self.follow(event, &mut assignment, &mut membership).await? {
                         membership.leave(Offsets::new()).await;
                         bail!(refusal);
                     }
@@ -142,9 +146,8 @@ impl<D: Domain> Worker<D> {
                     self.health.set_kafka_connected(self.is_connected(assignment.as_ref()));
                 }
                 _ = commit.tick() => {
-                    if let Some(offsets) = assignment.as_mut().and_then(Assignment::uncommitted) {
-                        membership.commit(offsets);
-                    }
+                    let offsets = assignment.as_mut().and_then(Assignment::uncommitted);
+                    membership.commit(offsets.unwrap_or_default());
                     self.keep(assignment.as_ref());
                 }
             }
@@ -161,6 +164,7 @@ impl<D: Domain> Worker<D> {
             topics: self.settings.inputs.to_vec(),
             partitions: self.log.partitions,
             sharing: self.settings.sharing,
+            session: self.log.session_timeout,
         }
     }
 
@@ -169,7 +173,7 @@ impl<D: Domain> Worker<D> {
         &mut self,
         event: group::Event,
         assignment: &mut Option<Assignment>,
-        membership: &Membership,
+        membership: &mut Membership,
     ) -> anyhow::Result<Option<String>> {
         match event {
             group::Event::Assigned { share, committed } => {
@@ -181,15 +185,20 @@ impl<D: Domain> Worker<D> {
                         self.settings.service
                     )));
                 }
+                let partitions: usize = share.partitions.values().map(Vec::len).sum();
+                changed("assigned", partitions);
                 *assignment = Some(self.begin(&share, &committed).await);
+                membership.take_up();
             }
             group::Event::Revoked => {
+                changed("revoked", 0);
                 let offsets = self.drain(assignment.take()).await;
                 self.domain.reset();
                 membership.drained(offsets).await;
             }
             group::Event::Lost => {
                 warn!(service = self.settings.service, "partitions went to others");
+                changed("lost", 0);
                 *assignment = None;
                 self.domain.reset();
             }
@@ -261,6 +270,11 @@ impl<D: Domain> Worker<D> {
         }
         assignment.uncommitted().unwrap_or_default()
     }
+}
+
+fn changed(kind: &'static str, partitions: usize) {
+    GROUP_CHANGES.add_to(&[("kind", kind)], 1);
+    GROUP_PARTITIONS.set(partitions as f64);
 }
 
 /// Lets the assignment do a piece of its work; without one, waits for ever. Whether it caught up.

@@ -80,8 +80,9 @@ async fn work(
     let log = Log::connect(&args.common, Topic::Orders.producer(), clock).await?;
     let patience = Some(Duration::from_millis(args.publish_timeout_ms));
     let settings = PublisherSettings { patience, ..PublisherSettings::default() };
-    desk.open(Publisher::start(&log, Topic::Orders, settings));
+    desk.open(Publisher::start(&log, Topic::Orders, settings, None));
     health.set_kafka_connected(true);
     let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
+    let follower = follower.with_lag(Topic::Orders.producer());
     consume::follow(follower, desk, health, announcement).await
 }

@@ -115,6 +115,6 @@ async fn work(
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &Topic::ALL, Cut::new());
+    let follower = Follower::start(&log, &Topic::ALL, Cut::new()).with_lag(SERVICE);
     consume::follow(follower, view, health, announcement).await
 }

@@ -20,10 +20,6 @@ use kafka_protocol::protocol::StrBytes;
 use super::assignor::{Share, Sharing};
 use super::wire::{self, Identity, text};
 
-/// Without a heartbeat for this long a member counts as dead. A restart is much faster, and takes its
-/// place back under the same instance name.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long the others wait for a member to finish what it has in flight.
 pub(crate) const REBALANCE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -49,6 +45,8 @@ pub(crate) struct GroupSettings {
     /// Of each topic.
     pub(crate) partitions: i32,
     pub(crate) sharing: Sharing,
+    /// Without a heartbeat for this long a member counts as dead.
+    pub(crate) session: Duration,
 }
 
 /// What the caller does next.
@@ -123,8 +121,13 @@ pub(crate) struct Member {
     coordinator: Option<String>,
     asked: Option<Asked>,
     correlation_id: i32,
-    /// Waits to be committed.
+    /// When the request under way was sent.
+    asked_at: Duration,
+    /// When the last request was sent by whose answer the coordinator confirmed this member.
+    confirmed_at: Option<Duration>,
+    /// Wait to be committed, and not before `commit_at`.
     offsets: Offsets,
+    commit_at: Duration,
     /// To be told before anything else.
     news: Option<Event>,
     heartbeat_due: Duration,
@@ -151,7 +154,10 @@ impl Member {
             coordinator: None,
             asked: None,
             correlation_id: 0,
+            asked_at: Duration::ZERO,
+            confirmed_at: None,
             offsets: Offsets::new(),
+            commit_at: Duration::ZERO,
             news: None,
             heartbeat_due: Duration::ZERO,
             resume_at: Duration::ZERO,
@@ -178,15 +184,25 @@ impl Member {
             let request = self.identity.find_coordinator();
             return self.call(Asked::Coordinator, &request, PATIENCE);
         }
+        self.asked_at = now;
         self.advance(now)
+    }
+
+    /// The coordinator confirmed this member by an answer to a request sent then; none while it does not.
+    pub(crate) const fn confirmed_at(&self) -> Option<Duration> {
+        self.confirmed_at
     }
 
     /// The next step of a member that stands in contact with its coordinator.
     fn advance(&mut self, now: Duration) -> anyhow::Result<Action> {
         let joined = matches!(self.state, State::Stable | State::Draining);
-        if joined && !self.offsets.is_empty() {
+        let to_commit = joined && !self.offsets.is_empty();
+        if to_commit && now >= self.commit_at {
             let request = self.identity.commit(&self.offsets);
             return self.call(Asked::Commit, &request, PATIENCE);
+        }
+        if to_commit && (self.rejoin || self.leave) {
+            return Ok(Action::Wait(self.commit_at - now));
         }
         if self.leave && self.state != State::Leaving {
             self.state = State::Leaving;
@@ -200,7 +216,7 @@ impl Member {
                 self.state = State::Joining;
                 let request = self.identity.join(
                     &self.settings.topics,
-                    milliseconds(SESSION_TIMEOUT),
+                    milliseconds(self.settings.session),
                     milliseconds(REBALANCE_TIMEOUT),
                 )?;
                 self.call(Asked::Join, &request, REBALANCE_TIMEOUT + PATIENCE)
@@ -213,7 +229,10 @@ impl Member {
                 let request = self.identity.fetch_offsets(share);
                 self.call(Asked::Offsets, &request, PATIENCE)
             }
-            State::Stable if now < self.heartbeat_due => Ok(Action::Wait(self.heartbeat_due - now)),
+            State::Stable if now < self.heartbeat_due => {
+                let due = if to_commit { self.commit_at } else { self.heartbeat_due };
+                Ok(Action::Wait(due.min(self.heartbeat_due) - now))
+            }
             State::Stable => {
                 let request = self.identity.heartbeat();
                 self.call(Asked::Heartbeat, &request, PATIENCE)
@@ -243,10 +262,12 @@ impl Member {
     pub(crate) fn command(&mut self, command: Command) {
         match command {
             Command::Commit(offsets) => self.keep(offsets),
-            Command::Drained(offsets) => {
+            // Of partitions that were lost meanwhile nobody asks any more.
+            Command::Drained(offsets) if self.state == State::Draining => {
                 self.keep(offsets);
-                self.rejoin |= self.state == State::Draining;
+                self.rejoin = true;
             }
+            Command::Drained(_) => {}
             Command::Leave(offsets) => {
                 self.keep(offsets);
                 self.leave = true;

@@ -14,7 +14,7 @@ use crate::kit::log::{Fetched, LogError, PartitionLog, RawRecord};
 const FETCH_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long an append may take, rskafka's own retries included.
-const APPEND_PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const APPEND_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Bytes in one fetch: what a reader may hold in memory at a time.
 const FETCH_BYTES: std::ops::Range<i32> = 1..1_048_577;

@@ -152,6 +152,7 @@ impl Assignment {
     /// Puts a batch where work is taken from, in the order of the log.
     fn receive(&mut self, batch: Batch) {
         let Some(lane) = self.lanes.find(batch.topic, batch.partition) else { return };
+        self.lanes.ends_at(lane, batch.high_watermark);
         let mut unreadable = batch.unreadable.into_iter().peekable();
         for record in batch.records {
             while let Some(record) = unreadable.next_if(|other| other.offset < record.offset) {

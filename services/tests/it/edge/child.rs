@@ -142,6 +142,16 @@ impl Service {
         self.signal(Signal::SIGTERM);
     }
 
+    /// Lets it stand still, as a machine does that swaps or sleeps.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on after [`Self::stop`].
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Ends it at once.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();

@@ -1,6 +1,7 @@
 //! The workers behind the log: each a process of its own, on an embedded broker.
 
 mod crashes;
+mod fencing;
 mod group;
 mod history;
 mod parked;

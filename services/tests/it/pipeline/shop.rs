@@ -21,7 +21,17 @@ pub(super) struct Shop {
 impl Shop {
     /// A broker, a gateway that declines so many charges, and no service yet.
     pub(super) async fn open(decline_rate: &str) -> Self {
-        let broker = sim::Broker::start().unwrap();
+        Self::on(sim::Broker::start().unwrap(), decline_rate).await
+    }
+
+    /// The same, with members of groups that may be given up after a second.
+    pub(super) async fn open_with_short_sessions(decline_rate: &str) -> Self {
+        let config = vec![("group.min.session.timeout.ms".to_owned(), "1000".to_owned())];
+        let options = sim::Options { config, ..sim::Options::default() };
+        Self::on(sim::Broker::start_with(options).unwrap(), decline_rate).await
+    }
+
+    async fn on(broker: sim::Broker, decline_rate: &str) -> Self {
         let gateway = ["gateway", "--decline-rate", decline_rate, "--latency-median-ms", "5"];
         let gateway = Service::start(&[&gateway[..], &["--port", "0"]].concat()).await;
         let topics = Topics::at(broker.address()).await;

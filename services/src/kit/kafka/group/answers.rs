@@ -47,20 +47,24 @@ impl Member {
                 } else {
                     self.state = State::Fetching(wire::from_assignment(answer.assignment)?);
                     self.heartbeat_due = now + HEARTBEAT_INTERVAL;
+                    self.confirmed_at = Some(self.asked_at);
                 }
             }
             Asked::Offsets => self.fetched(frame, now)?,
             Asked::Heartbeat => {
                 let answer = wire::decode::<HeartbeatRequest>(frame, id)?;
                 self.heartbeat_due = now + HEARTBEAT_INTERVAL;
+                // Whoever is asked to join again is a member, and has its partitions until it does.
+                if [0, ResponseError::RebalanceInProgress.code()].contains(&answer.error_code) {
+                    self.confirmed_at = Some(self.asked_at);
+                }
                 self.refused(answer.error_code, now);
             }
             Asked::Commit => {
                 let answer = wire::decode::<OffsetCommitRequest>(frame, id)?;
                 let mut errors = answer.topics.iter().flat_map(|topic| &topic.partitions);
                 let error = errors.find(|partition| partition.error_code != 0);
-                self.offsets.clear();
-                self.refused(error.map_or(0, |partition| partition.error_code), now);
+                self.committed(error.map_or(0, |partition| partition.error_code), now);
             }
             Asked::Leave => {
                 wire::decode::<LeaveGroupRequest>(frame, id)?;
@@ -128,6 +132,19 @@ impl Member {
         Ok(())
     }
 
+    /// What the coordinator could not take now it is told again, between the heartbeats.
+    fn committed(&mut self, code: i16, now: Duration) {
+        use ResponseError as E;
+        match E::try_from_code(code) {
+            Some(E::NotCoordinator | E::CoordinatorNotAvailable) => self.broken(now),
+            Some(later) if later.is_retriable() => self.commit_at = now + RETRY_PAUSE,
+            _ => {
+                self.offsets.clear();
+                self.refused(code, now);
+            }
+        }
+    }
+
     /// What an error code of the coordinator means for a member; 0 is none.
     fn refused(&mut self, code: i16, now: Duration) {
         use ResponseError as E;
@@ -139,14 +156,21 @@ impl Member {
                 self.news = Some(Event::Revoked);
             }
             E::RebalanceInProgress if self.state == State::Draining => {}
-            E::RebalanceInProgress => self.state = State::Joining,
+            E::RebalanceInProgress => {
+                self.state = State::Joining;
+                self.resume_at = now + RETRY_PAUSE;
+            }
             E::UnknownMemberId | E::IllegalGeneration => {
                 self.identity.member_id = StrBytes::new();
                 self.identity.generation = -1;
                 self.state = State::Joining;
                 self.rejoin = false;
+                self.offsets.clear();
+                self.confirmed_at = None;
                 if had_partitions {
                     self.news = Some(Event::Lost);
+                } else {
+                    self.resume_at = now + RETRY_PAUSE;
                 }
             }
             E::NotCoordinator | E::CoordinatorNotAvailable => self.broken(now),
@@ -160,6 +184,7 @@ impl Member {
     }
 
     fn fail(&mut self, reason: String) {
+        self.confirmed_at = None;
         self.state = State::Ended;
         self.news = Some(Event::Failed(reason));
     }

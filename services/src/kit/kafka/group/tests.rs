@@ -37,6 +37,7 @@ impl Table {
             topics: vec![Topic::Inventory],
             partitions: 2,
             sharing: Sharing::Range,
+            session: Duration::from_secs(10),
         });
         Self { member, now: START }
     }
@@ -121,6 +122,15 @@ impl Table {
         self.answer::<HeartbeatRequest>(&HeartbeatResponse::default().with_error_code(code));
     }
 
+    fn refuse_commit(&mut self, error: ResponseError) {
+        self.asked::<OffsetCommitRequest>();
+        let partition = OffsetCommitResponsePartition::default().with_error_code(error.code());
+        let topic = OffsetCommitResponseTopic::default().with_partitions(vec![partition]);
+        self.answer::<OffsetCommitRequest>(
+            &OffsetCommitResponse::default().with_topics(vec![topic]),
+        );
+    }
+
     fn committed(&mut self, offset: i64) {
         let request = self.asked::<OffsetCommitRequest>();
         assert_eq!(request.topics[0].partitions[0].committed_offset, offset);
@@ -197,4 +207,172 @@ fn whose_place_was_taken_ends() {
     let Action::Tell(Event::Failed(reason)) = table.next() else { panic!("goes on") };
     assert!(reason.contains("payment-1"), "{reason}");
     assert_eq!(table.next(), Action::End);
+}
+
+/// Joins again, without having been told of anything.
+fn comes_back(mut table: Table) {
+    assert_eq!(table.next(), Action::Wait(RETRY_PAUSE));
+    table.now += RETRY_PAUSE;
+    table.join(9);
+}
+
+#[test]
+fn every_refusal_of_a_heartbeat_has_its_answer() {
+    use ResponseError as E;
+    for error in [E::UnknownMemberId, E::IllegalGeneration] {
+        let mut table = Table::stable();
+        table.heartbeat(Some(error));
+        assert_eq!(table.next(), Action::Tell(Event::Lost), "{error:?}");
+        assert_eq!(table.member.confirmed_at(), None, "{error:?}");
+        table.join(2);
+        assert!(table.member.confirmed_at().is_some());
+    }
+    for error in [E::NotCoordinator, E::CoordinatorNotAvailable] {
+        let mut table = Table::stable();
+        table.heartbeat(Some(error));
+        assert_eq!(table.next(), Action::Wait(RETRY_PAUSE), "{error:?}");
+        table.now += RETRY_PAUSE;
+        table.reach_coordinator();
+        table.heartbeat(None);
+    }
+    let mut table = Table::stable();
+    table.heartbeat(Some(E::CoordinatorLoadInProgress));
+    assert_eq!(table.next(), Action::Wait(RETRY_PAUSE));
+    table.heartbeat(None);
+    for error in [E::FencedInstanceId, E::GroupAuthorizationFailed] {
+        let mut table = Table::stable();
+        table.heartbeat(Some(error));
+        assert!(matches!(table.next(), Action::Tell(Event::Failed(_))), "{error:?}");
+        assert_eq!(table.member.confirmed_at(), None, "{error:?}");
+    }
+}
+
+#[test]
+fn every_refusal_of_a_commit_has_its_answer() {
+    use ResponseError as E;
+    let refused = |error: E| {
+        let mut table = Table::stable();
+        table.member.command(Command::Commit(offsets(18)));
+        table.refuse_commit(error);
+        table
+    };
+    for error in [E::UnknownMemberId, E::IllegalGeneration] {
+        let mut table = refused(error);
+        assert_eq!(table.next(), Action::Tell(Event::Lost), "{error:?}");
+        table.join(2);
+        assert_eq!(
+            table.next(),
+            Action::Wait(HEARTBEAT_INTERVAL),
+            "what was lost is not committed"
+        );
+    }
+    for error in [E::NotCoordinator, E::CoordinatorNotAvailable] {
+        let mut table = refused(error);
+        assert_eq!(table.next(), Action::Wait(RETRY_PAUSE), "{error:?}");
+        table.now += RETRY_PAUSE;
+        table.reach_coordinator();
+        table.committed(18);
+    }
+    let mut table = refused(E::RebalanceInProgress);
+    assert_eq!(table.next(), Action::Tell(Event::Revoked));
+    let mut table = refused(E::FencedInstanceId);
+    assert!(matches!(table.next(), Action::Tell(Event::Failed(_))));
+}
+
+#[test]
+fn a_commit_that_the_coordinator_cannot_take_now_is_told_again_between_heartbeats() {
+    let mut table = Table::stable();
+    table.member.command(Command::Commit(offsets(18)));
+    table.refuse_commit(ResponseError::CoordinatorLoadInProgress);
+    assert_eq!(table.next(), Action::Wait(RETRY_PAUSE));
+    table.member.command(Command::Commit(offsets(19)));
+    table.now += RETRY_PAUSE;
+    table.refuse_commit(ResponseError::CoordinatorLoadInProgress);
+    table.member.commit_at = table.now + HEARTBEAT_INTERVAL * 2;
+    table.heartbeat(None);
+    table.now += HEARTBEAT_INTERVAL * 2;
+    table.committed(19);
+}
+
+#[test]
+fn a_drained_member_joins_only_when_its_offsets_are_committed() {
+    let mut table = Table::stable();
+    table.heartbeat(Some(ResponseError::RebalanceInProgress));
+    assert_eq!(table.next(), Action::Tell(Event::Revoked));
+    table.member.command(Command::Drained(offsets(21)));
+    table.refuse_commit(ResponseError::CoordinatorLoadInProgress);
+    assert_eq!(table.next(), Action::Wait(RETRY_PAUSE));
+    table.now += RETRY_PAUSE;
+    table.committed(21);
+    table.join(2);
+}
+
+#[test]
+fn offsets_of_partitions_that_were_lost_while_draining_are_dropped() {
+    let mut table = Table::stable();
+    table.heartbeat(Some(ResponseError::RebalanceInProgress));
+    assert_eq!(table.next(), Action::Tell(Event::Revoked));
+    // It takes too long: the coordinator gives it up, and it learns so by its next commit.
+    table.member.command(Command::Commit(offsets(20)));
+    table.refuse_commit(ResponseError::UnknownMemberId);
+    assert_eq!(table.next(), Action::Tell(Event::Lost));
+    table.member.command(Command::Drained(offsets(21)));
+    table.join(3);
+    assert_eq!(table.next(), Action::Wait(HEARTBEAT_INTERVAL));
+}
+
+#[test]
+fn every_refusal_of_a_join_or_a_sync_has_its_answer() {
+    use ResponseError as E;
+    for error in [
+        E::UnknownMemberId,
+        E::IllegalGeneration,
+        E::RebalanceInProgress,
+        E::CoordinatorLoadInProgress,
+    ] {
+        let mut table = Table::set();
+        table.reach_coordinator();
+        table.asked::<JoinGroupRequest>();
+        let refusal = JoinGroupResponse::default().with_error_code(error.code());
+        table.answer::<JoinGroupRequest>(&refusal);
+        comes_back(table);
+    }
+    for error in [E::UnknownMemberId, E::IllegalGeneration, E::RebalanceInProgress] {
+        let mut table = Table::set();
+        table.reach_coordinator();
+        table.asked::<JoinGroupRequest>();
+        let id = StrBytes::from_static_str("payment-1-abc");
+        let joined = JoinGroupResponse::default().with_generation_id(1).with_member_id(id);
+        table.answer::<JoinGroupRequest>(&joined);
+        table.asked::<SyncGroupRequest>();
+        let refusal = SyncGroupResponse::default().with_error_code(error.code());
+        table.answer::<SyncGroupRequest>(&refusal);
+        comes_back(table);
+    }
+    for error in [E::FencedInstanceId, E::InconsistentGroupProtocol, E::InvalidSessionTimeout] {
+        let mut table = Table::set();
+        table.reach_coordinator();
+        table.asked::<JoinGroupRequest>();
+        let refusal = JoinGroupResponse::default().with_error_code(error.code());
+        table.answer::<JoinGroupRequest>(&refusal);
+        assert!(matches!(table.next(), Action::Tell(Event::Failed(_))), "{error:?}");
+    }
+}
+
+#[test]
+fn a_member_is_confirmed_as_of_when_it_asked() {
+    let mut table = Table::stable();
+    assert_eq!(table.member.confirmed_at(), Some(START));
+    table.now += HEARTBEAT_INTERVAL;
+    table.asked::<HeartbeatRequest>();
+    let asked = table.now;
+    table.now += Duration::from_secs(2);
+    table.answer::<HeartbeatRequest>(&HeartbeatResponse::default());
+    assert_eq!(
+        table.member.confirmed_at(),
+        Some(asked),
+        "the answer may have been long on its way"
+    );
+    table.heartbeat(Some(ResponseError::RebalanceInProgress));
+    assert!(table.member.confirmed_at() > Some(asked), "a member until it joins again");
 }

@@ -59,10 +59,6 @@ impl Turnstile {
         Arc::new(Self { door, held: Mutex::default() })
     }
 
-    pub(super) const fn header_timeout(&self) -> Duration {
-        self.door.header_timeout
-    }
-
     /// None when the client has all the connections that it may have.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
         let limit = self.door.per_address;

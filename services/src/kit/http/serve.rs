@@ -62,6 +62,12 @@ pub(crate) async fn serve(
     clock: Clock,
     shutdown: Shutdown,
 ) {
+    let host = Host {
+        header_timeout: door.header_timeout,
+        router,
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+    };
     let turnstile = Turnstile::of(door);
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -76,9 +82,7 @@ pub(crate) async fn serve(
             turnstile.refuse(stream, clock.now());
             continue;
         };
-        let patience = turnstile.header_timeout();
-        let (router, clock, shutdown) = (router.clone(), clock.clone(), shutdown.clone());
-        let served = connection(stream, peer, patience, router, clock, shutdown);
+        let served = connection(stream, peer, host.clone());
         HTTP_CONNECTIONS.add(1.0);
         connections.spawn(async move {
             served.await;
@@ -88,13 +92,7 @@ pub(crate) async fn serve(
     }
     // Closed before waiting, so that nobody is left in the backlog without an answer.
     for (stream, peer) in drain::close(listener) {
-        connections.spawn(connection(
-            stream,
-            peer,
-            router.clone(),
-            clock.clone(),
-            shutdown.clone(),
-        ));
+        connections.spawn(connection(stream, peer, host.clone()));
     }
     connections.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
@@ -116,14 +114,17 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Acce
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// What every connection needs.
+#[derive(Clone)]
+struct Host {
     header_timeout: Duration,
     router: Router,
     clock: Clock,
     shutdown: Shutdown,
-) {
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, host: Host) {
+    let Host { header_timeout, router, clock, shutdown } = host;
     // Fails only when the peer has gone already; the connection finds out by itself.
     let _ = stream.set_nodelay(true);
     let first_request = FirstRequest::default();

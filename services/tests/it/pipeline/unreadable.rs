@@ -9,7 +9,9 @@ use rskafka::client::ClientBuilder;
 use rskafka::client::partition::{Compression, UnknownTopicHandling};
 use rskafka::record::Record;
 
+use super::history::PAUSE;
 use super::shop::{Shop, names};
+use crate::edge::child::DEADLINE;
 use crate::edge::client::read;
 use crate::edge::records::{at, event};
 
@@ -64,11 +66,18 @@ async fn dead_letters_say_where_they_come_from_and_why() {
         assert!(text(header::ORIGIN_OFFSET).parse::<i64>().is_ok());
         assert!(text(header::DEAD_LETTER_REASON).contains(reason));
     }
-    let metrics = read(inventory.management.unwrap(), "/metrics").await;
-    let metrics = std::str::from_utf8(&metrics.body).unwrap().to_owned();
-    for line in
-        ["unknown_event_types_total{topic=\"orders\"} 1", "dead_letters_total{topic=\"orders\"} 1"]
-    {
-        assert!(metrics.lines().any(|it| it == line), "{line} is not in {metrics}");
-    }
+    let lines =
+        ["unknown_event_types_total{topic=\"orders\"} 1", "dead_letters_total{topic=\"orders\"} 1"];
+    let counted = async {
+        loop {
+            let metrics = read(inventory.management.unwrap(), "/metrics").await;
+            let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+            // Counted a moment after it stands in the log.
+            if lines.iter().all(|line| metrics.lines().any(|it| it == *line)) {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, counted).await.expect("counted in time");
 }

@@ -100,6 +100,40 @@ fn the_smoke_scenario_passes_and_its_summary_is_complete() {
     assert!(summary["phases"]["kafka"]["audit"].is_null(), "a phase without orders has no audit");
 }
 
+/// A gateway that takes the money or not and says nothing, and does not always answer when it is asked.
+const SILENT_GATEWAY: &str = "\
+name = \"silent gateway\"
+sendLagLimit = \"60s\"
+[shop]
+stock = { product-1 = 100000, product-2 = 100000, product-3 = 100000 }
+declineRate = 0.1
+errorRate = 0.1
+silentRate = 0.2
+queryErrorRate = 0.3
+[scenarios.orders]
+executor = \"constant-arrival-rate\"
+exec = \"place-order\"
+rate = 20
+duration = \"8s\"
+preAllocatedVUs = 100
+gracefulStop = \"30s\"
+";
+
+#[test]
+fn a_gateway_that_does_not_say_what_it_did_leaves_every_cent_accounted_for() {
+    let _turn = one_shop();
+    let (code, summary, said) = run(SILENT_GATEWAY);
+    let audit = &summary["audit"];
+    assert_eq!(audit["verdict"], "pass", "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(audit["orders"], audit["ended"]);
+    for name in ["gateway-ledger", "money-adds-up"] {
+        let check = checks(audit).iter().find(|check| check["name"] == name);
+        let check = check.unwrap_or_else(|| panic!("no {name}: {audit}"));
+        assert!(check["looked_at"]["orders"].as_u64().unwrap() >= 100, "{check}");
+    }
+}
+
 #[test]
 fn every_service_killed_ten_times_under_load_loses_and_doubles_nothing() {
     let _turn = one_shop();

@@ -67,4 +67,6 @@ pub mod close_code {
     pub const PROTOCOL_ERROR: u16 = 1002;
     pub const POLICY: u16 = 1008;
     pub const TOO_LARGE: u16 = 1009;
+    /// The client reads too slowly; the newest state waits for it on a new socket.
+    pub const TRY_AGAIN_LATER: u16 = 1013;
 }

@@ -49,6 +49,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         let routes = Routes {
             public: http::routes(Arc::clone(&inventory.view), Arc::clone(&process.health)),
             origins: Some(args.edge.origins()),
+            door: args.edge.door()?,
             management: Router::new(),
         };
         Ok((inventory, routes))

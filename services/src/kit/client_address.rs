@@ -77,7 +77,7 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    fn trust(&self, address: IpAddr) -> bool {
+    pub(crate) fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|block| block.contains(address))
     }
 

@@ -110,6 +110,13 @@ table! {
     HTTP_REQUESTS: Counter = "http_requests_total", "Requests answered, by route, method and status.";
     HTTP_SECONDS: Histogram = "http_request_duration_seconds", "Time from a request's headers to its answer, by route.";
     HTTP_CONNECTIONS: Gauge = "http_connections", "HTTP connections open now.";
+    HTTP_CONNECTIONS_REFUSED: Counter = "http_connections_refused_total", "Connections turned away since their client had too many.";
+    RATE_LIMITED: Counter = "rate_limited_total", "Requests refused with 429 since their client had no token left, by what is limited.";
+    SOCKETS_OPEN: Gauge = "sockets_open", "WebSockets open now.";
+    SOCKETS_OPENED: Counter = "sockets_opened_total", "WebSockets opened.";
+    SOCKETS_CLOSED: Counter = "sockets_closed_total", "WebSockets that ended, by reason.";
+    SOCKETS_REFUSED: Counter = "sockets_refused_total", "WebSocket handshakes refused, by reason.";
+    SOCKET_FRAMES: Counter = "socket_frames_sent_total", "WebSocket frames sent, by kind.";
     EVENTS_PUBLISHED: Counter = "events_published_total", "Events that the log has acknowledged, by topic.";
     PUBLISH_SECONDS: Histogram = "publish_duration_seconds", "Time that one append to the log takes, by topic.";
     PUBLISH_FAILURES: Counter = "publish_failures_total", "Appends to the log that failed and are tried again, by topic.";

@@ -69,6 +69,8 @@ pub(crate) struct Routes {
     pub(crate) public: Router,
     /// Around everything public, the errors for unknown paths among it.
     pub(crate) origins: Option<super::http::AllowedOrigins>,
+    /// The bounds of the public door.
+    pub(crate) door: super::http::Door,
     pub(crate) management: Router,
 }
 
@@ -115,8 +117,8 @@ impl Process {
         let managed = routes.management.merge(management::routes(scrape.clone()));
         let managed = router(Arc::clone(&health), managed, clock.clone());
         let mut servers = JoinSet::new();
-        servers.spawn(serve(listener, public, clock.clone(), shutdown.clone()));
-        servers.spawn(serve(inner, managed, clock, shutdown.clone()));
+        servers.spawn(serve(listener, routes.door, public, clock.clone(), shutdown.clone()));
+        servers.spawn(serve(inner, super::http::Door::default(), managed, clock, shutdown.clone()));
         let upkeep = tokio::spawn(scrape.upkeep());
         Ok(Serving { shutdown, health, announcement, servers, upkeep, exporter })
     }

@@ -12,6 +12,10 @@ use contract::topics::{Topic, header};
 use super::log::{RawRecord, Received};
 use super::trace::{TRACEPARENT, TraceContext};
 
+/// The largest value that is read as an event: ours have less than a kilobyte, and every order is kept and
+/// sent with all of its events.
+pub(crate) const MAX_EVENT_BYTES: usize = 64 * 1024;
+
 /// An event on its way into the log. Encoded once, so that every attempt sends the same bytes.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -128,6 +132,8 @@ enum Misfit {
     Topic(&'static str, &'static str),
     #[error("the key is not the order's id")]
     Key,
+    #[error("an event has at most {MAX_EVENT_BYTES} bytes, this one has {0}")]
+    Large(usize),
 }
 
 fn read(topic: Topic, record: &RawRecord, value: &[u8]) -> Result<Event, Misfit> {
@@ -136,6 +142,9 @@ fn read(topic: Topic, record: &RawRecord, value: &[u8]) -> Result<Event, Misfit>
         && version != header::CURRENT_VERSION
     {
         return Err(DecodeError::Version(version.to_owned()).into());
+    }
+    if value.len() > MAX_EVENT_BYTES {
+        return Err(Misfit::Large(value.len()));
     }
     let event = Event::decode(text(header::EVENT_TYPE), value)?;
     if event.event_type().topic() != topic {
@@ -231,6 +240,14 @@ mod tests {
         assert_eq!(kept.record, torn);
 
         assert!(reason(decode(Topic::Payment, 0, 0, outgoing.record())).contains("payment"));
+
+        let mut padded = outgoing.record();
+        let value = padded.value.take().unwrap();
+        let padding = " ".repeat(MAX_EVENT_BYTES + 1 - value.len()).into_bytes();
+        padded.value = Some([value, padding].concat());
+        assert!(reason(decode(Topic::Orders, 0, 0, padded.clone())).contains("65537"));
+        padded.value.as_mut().unwrap().pop();
+        assert!(matches!(decode(Topic::Orders, 0, 0, padded), Decoded::Event(_)));
 
         let mut foreign = outgoing.record();
         foreign.key = Some(b"someone else".to_vec());

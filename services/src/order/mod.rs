@@ -61,6 +61,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let serving = process.serve(Routes {
         public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
         origins: Some(args.edge.origins()),
+        door: args.edge.door()?,
         management: Router::new(),
     })?;
     let announcement = serving.announcement;

@@ -16,6 +16,7 @@ use axum::routing::get;
 use contract::http::ErrorResponse;
 use contract::ids::OrderId;
 use contract::order::Order;
+use contract::topics::Step;
 use contract::ws::{ErrorData, MAX_ID_LENGTH, Message};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +30,8 @@ use crate::kit::clock::Clock;
 use crate::kit::health::Health;
 use crate::kit::http::{AllowedOrigins, ApiError, Limited, Peer, limited};
 use crate::kit::limit::{Client, Held};
+use crate::kit::metrics::{SOCKETS_OPEN, SOCKETS_REFUSED};
+use crate::kit::record::MAX_EVENT_BYTES;
 use crate::kit::shutdown::Shutdown;
 
 /// WebSockets at once, of all clients together.
@@ -40,9 +43,9 @@ const READ_BUFFER_BYTES: usize = 1024;
 /// The largest message from a client.
 const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// Bytes that may wait for a slow reader: one frame at a time waits, and not even six records as large as
-/// Kafka takes them come up to this.
-const MAX_WRITE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes that may wait for a slow reader: one frame at a time waits. The largest has an event of each step,
+/// as large as they are read; quoting makes two bytes of one, and three of one that is no text.
+const MAX_WRITE_BUFFER_BYTES: usize = Step::ALL.len() * 3 * MAX_EVENT_BYTES + 16 * 1024;
 
 /// When a client with too many sockets should come again.
 const RETRY_AFTER_SECONDS: u64 = 10;
@@ -56,6 +59,8 @@ pub(super) struct SocketSettings {
     /// 0 for no limit.
     pub(super) per_address: u32,
     pub(super) heartbeat: Duration,
+    /// How long a frame may take to be written.
+    pub(super) send_timeout: Duration,
     pub(super) proxies: TrustedProxies,
     pub(super) origins: AllowedOrigins,
 }
@@ -89,6 +94,7 @@ impl Sockets {
 
     fn acquire(self: &Arc<Self>, client: Client) -> Result<SocketPermit, ApiError> {
         let one_of_all = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
+            SOCKETS_REFUSED.add_to(&[("reason", "full")], 1);
             let details = "all WebSockets of this service are in use: try again";
             ApiError::unavailable("too many WebSockets", details, RETRY_AFTER_SECONDS)
         })?;
@@ -97,9 +103,11 @@ impl Sockets {
             limit => limit,
         };
         if !self.held.lock().unwrap_or_else(PoisonError::into_inner).acquire(client, limit) {
+            SOCKETS_REFUSED.add_to(&[("reason", "address")], 1);
             let details = format!("{limit} at once from one address are allowed: close one first");
             return Err(ApiError::too_many("too many WebSockets", details, RETRY_AFTER_SECONDS));
         }
+        SOCKETS_OPEN.add(1.0);
         Ok(SocketPermit { sockets: Arc::clone(self), client, _one_of_all: one_of_all })
     }
 
@@ -114,6 +122,7 @@ impl Sockets {
 
 impl Drop for SocketPermit {
     fn drop(&mut self) {
+        SOCKETS_OPEN.add(-1.0);
         self.sockets.held.lock().unwrap_or_else(PoisonError::into_inner).release(self.client);
     }
 }
@@ -194,7 +203,8 @@ async fn read_status(
                    (schema `Message_Order`) carries the whole order with all its events, an `error` (schema \
                    `Message_ErrorData`) a code, a `pong` answers a `ping`. A slow reader gets the newest state in \
                    place of each one before it. The client may send `{\"type\":\"ping\"}` of at most 4 KiB. The \
-                   server pings every 30 s and closes with 1008 after two pings without an answer, 1009 after a \
+                   server pings every 30 s and closes with 1008 after two pings without an answer, 1013 when the \
+                   client reads too slowly, 1009 after a \
                    message too large, 1001 when it stops. An order without an event for 5 s is told \
                    `order_not_found`, and the socket goes on waiting.",
     params(
@@ -234,6 +244,7 @@ async fn open_socket(
     })?;
     let settings = &desk.sockets.settings;
     if !settings.origins.admits(&headers) {
+        SOCKETS_REFUSED.add_to(&[("reason", "origin")], 1);
         let details = "pages of this origin may not open WebSockets here";
         return Err(ApiError::forbidden("origin not allowed", details));
     }
@@ -243,6 +254,7 @@ async fn open_socket(
     let open = desk.sockets.open.token();
     let session = Session {
         heartbeat: settings.heartbeat,
+        send_timeout: settings.send_timeout,
         id: id.into_boxed_str(),
         after,
         view: desk.view,

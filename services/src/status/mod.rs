@@ -59,6 +59,9 @@ pub struct Args {
     /// How often each WebSocket is pinged, in milliseconds; two pings without an answer close it.
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub heartbeat_ms: u64,
+    /// How long a WebSocket's client may take to read a frame before the socket is closed, in milliseconds.
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub send_timeout_ms: u64,
     /// How old an order is that counts as stuck when it has not ended, in milliseconds.
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     pub stuck_after_ms: u64,
@@ -75,6 +78,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let sockets = Sockets::new(SocketSettings {
         per_address: args.sockets_per_address,
         heartbeat: Duration::from_millis(args.heartbeat_ms),
+        send_timeout: Duration::from_millis(args.send_timeout_ms),
         proxies: proxies.clone(),
         origins: args.edge.origins(),
     });
@@ -95,6 +99,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let serving = process.serve(Routes {
         public: http::routes(desk, limited),
         origins: Some(args.edge.origins()),
+        door: args.edge.door()?,
         management: management::routes(overseer.clone()),
     })?;
     // Ends with the process.

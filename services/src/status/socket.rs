@@ -1,5 +1,6 @@
 //! One WebSocket after its handshake: one task, one timer, one flag for news.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,13 @@ use tokio::time::sleep;
 use super::render;
 use super::view::{News, SharedView, Subscriber};
 use crate::kit::clock::Clock;
+use crate::kit::metrics::{SOCKET_FRAMES, SOCKETS_CLOSED, SOCKETS_OPENED};
 use crate::kit::shutdown::Shutdown;
 use crate::kit::trace::{Kind, Span};
 
-/// How long a message may take to be written: a reader that stands still for longer is cut off.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long the other end may take to answer a close frame.
+/// How long the other end may take to answer a close frame, and one that has to read its way to it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const SLOW_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pings without an answer before the socket is closed.
 const MAX_UNANSWERED: u8 = 2;
@@ -34,6 +34,8 @@ const INVALID_MESSAGE: &str = "invalid_message";
 pub(super) struct Session {
     /// Time between pings.
     pub(super) heartbeat: Duration,
+    /// How long a frame may take to be written: a reader that stands still for longer is closed.
+    pub(super) send_timeout: Duration,
     /// What stands in the socket's path.
     pub(super) id: Box<str>,
     /// Events that its other end has been shown by a socket before this one.
@@ -44,20 +46,65 @@ pub(super) struct Session {
 }
 
 /// How a socket ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The other end has gone, or said good-bye.
-    Gone,
-    /// We say good-bye, with this code and reason.
-    Close(u16, &'static str),
+    /// The client said good-bye.
+    Client,
+    /// The connection is gone.
+    Lost,
+    Stopping,
+    Unanswered,
+    Slow,
+    TooLarge,
+    NotText,
+    Protocol,
+}
+
+impl End {
+    /// As metrics name it, and the code and reason with which we say good-bye.
+    const fn told(self) -> (&'static str, Option<(u16, &'static str)>) {
+        match self {
+            Self::Client => ("client", None),
+            Self::Lost => ("lost", None),
+            Self::Stopping => {
+                ("stopping", Some((close_code::GOING_AWAY, "the service is stopping")))
+            }
+            Self::Unanswered => {
+                ("unanswered", Some((close_code::POLICY, "no answer to two pings")))
+            }
+            Self::Slow => {
+                let reason = "reading too slowly: connect again for the newest state";
+                ("slow", Some((close_code::TRY_AGAIN_LATER, reason)))
+            }
+            Self::TooLarge => ("too_large", Some((close_code::TOO_LARGE, "message too large"))),
+            Self::NotText => ("not_text", Some((close_code::PROTOCOL_ERROR, "text is not UTF-8"))),
+            Self::Protocol => ("protocol", Some((close_code::PROTOCOL_ERROR, "protocol error"))),
+        }
+    }
+
+    /// How long the good-bye may take.
+    const fn grace(self) -> Duration {
+        match self {
+            // Half a frame is before it in the pipe.
+            Self::Slow => SLOW_CLOSE_TIMEOUT,
+            _ => CLOSE_TIMEOUT,
+        }
+    }
 }
 
 /// Serves a socket until it ends.
 pub(super) async fn run(mut socket: WebSocket, session: Session) {
+    SOCKETS_OPENED.add_to(&[], 1);
     let watch = |order_id| Watch::new(&session.view, order_id, session.after);
     let watch = session.id.parse().ok().map(watch);
     let mut conversation = Conversation { session, watch, shown: false, unanswered: 0 };
-    if let Err(End::Close(code, reason)) = conversation.serve(&mut socket).await {
-        close(socket, code, reason).await;
+    let Err(end) = conversation.serve(&mut socket).await;
+    // What follows is nobody's news any more.
+    drop(conversation);
+    let (label, farewell) = end.told();
+    SOCKETS_CLOSED.add_to(&[("reason", label)], 1);
+    if let Some((code, reason)) = farewell {
+        close(socket, code, reason, end.grace()).await;
     }
 }
 
@@ -92,7 +139,7 @@ struct Conversation {
 
 impl Conversation {
     /// Ends only with an [`End`].
-    async fn serve(&mut self, socket: &mut WebSocket) -> Result<(), End> {
+    async fn serve(&mut self, socket: &mut WebSocket) -> Result<Infallible, End> {
         let heartbeat = self.session.heartbeat;
         self.show_news(socket).await?;
         let mut waiting = !self.shown;
@@ -101,11 +148,11 @@ impl Conversation {
             tokio::select! {
                 biased;
                 () = self.session.shutdown.cancelled() => {
-                    return Err(End::Close(close_code::GOING_AWAY, "the service is stopping"));
+                    return Err(End::Stopping);
                 }
                 () = news(self.watch.as_ref()) => self.show_news(socket).await?,
                 message = socket.recv() => {
-                    let Some(message) = message else { return Err(End::Gone) };
+                    let Some(message) = message else { return Err(End::Lost) };
                     self.hear(socket, message).await?;
                 }
                 () = timer.as_mut() => {
@@ -128,7 +175,7 @@ impl Conversation {
             self.shown = true;
             let mut span = Span::under(trace, Kind::Producer, now);
             span.attribute("order.id", watch.order_id);
-            let sent = self.send(socket, Message::Text(frame)).await;
+            let sent = self.send(socket, "order_update", Message::Text(frame)).await;
             span.end("order_update send", self.session.clock.now(), sent.is_err());
             sent?;
         }
@@ -149,7 +196,7 @@ impl Conversation {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => {
                 drain(socket).await;
-                Err(End::Gone)
+                Err(End::Client)
             }
         }
     }
@@ -163,7 +210,7 @@ impl Conversation {
         match serde_json::from_str(text) {
             Ok(Peek { message_type: MessageType::Ping }) => {
                 let pong = render::pong(&self.session.id, self.session.clock.now());
-                self.send(socket, Message::Text(pong.into())).await
+                self.send(socket, "pong", Message::Text(pong.into())).await
             }
             Ok(Peek { message_type: MessageType::Pong }) => Ok(()),
             _ => self.refuse(socket).await,
@@ -190,25 +237,31 @@ impl Conversation {
         message: &str,
     ) -> Result<(), End> {
         let error = render::error(&self.session.id, code, message, self.session.clock.now());
-        self.send(socket, Message::Text(error.into())).await
+        self.send(socket, "error", Message::Text(error.into())).await
     }
 
     async fn beat(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         if self.unanswered == MAX_UNANSWERED {
-            return Err(End::Close(close_code::POLICY, "no answer to two pings"));
+            return Err(End::Unanswered);
         }
         self.unanswered += 1;
-        self.send(socket, Message::Ping(bytes::Bytes::new())).await
+        self.send(socket, "ping", Message::Ping(bytes::Bytes::new())).await
     }
 
-    async fn send(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    async fn send(
+        &self,
+        socket: &mut WebSocket,
+        kind: &'static str,
+        message: Message,
+    ) -> Result<(), End> {
         tokio::select! {
             biased;
-            sent = socket.send(message) => sent.map_err(|_| End::Gone),
-            // Who does not read now would not read a close frame either.
-            () = self.session.shutdown.cancelled() => Err(End::Gone),
-            () = sleep(SEND_TIMEOUT) => Err(End::Gone),
+            sent = socket.send(message) => sent.map_err(|_| End::Lost)?,
+            () = self.session.shutdown.cancelled() => return Err(End::Stopping),
+            () = sleep(self.session.send_timeout) => return Err(End::Slow),
         }
+        SOCKET_FRAMES.add_to(&[("kind", kind)], 1);
+        Ok(())
     }
 }
 
@@ -226,14 +279,14 @@ fn end_of(error: &axum::Error) -> End {
 
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
     match cause {
-        Some(Error::Capacity(_)) => End::Close(close_code::TOO_LARGE, "message too large"),
-        Some(Error::Utf8(_)) => End::Close(close_code::PROTOCOL_ERROR, "text is not UTF-8"),
-        Some(Error::Protocol(_)) => End::Close(close_code::PROTOCOL_ERROR, "protocol error"),
-        _ => End::Gone,
+        Some(Error::Capacity(_)) => End::TooLarge,
+        Some(Error::Utf8(_)) => End::NotText,
+        Some(Error::Protocol(_)) => End::Protocol,
+        _ => End::Lost,
     }
 }
 
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+async fn close(mut socket: WebSocket, code: u16, reason: &'static str, grace: Duration) {
     let frame = CloseFrame { code, reason: reason.into() };
     let good_bye = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
@@ -241,7 +294,7 @@ async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
         }
     };
     // Who does not answer in time is cut off.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, good_bye).await;
+    let _ = tokio::time::timeout(grace, good_bye).await;
 }
 
 /// Reads until the closing handshake is done, for a while at most.

@@ -127,6 +127,21 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).retry_after(retry_after_seconds)
     }
 
+    /// The whole answer as it stands on the wire, for a connection that is closed with it.
+    pub(super) fn raw(self, now: Timestamp) -> Vec<u8> {
+        let (status, retry_after) = (self.status, self.retry_after_seconds.unwrap_or_default());
+        // Serializing plain structs into memory has no way to fail.
+        let body = serde_json::to_vec(&self.body(now)).unwrap_or_default();
+        let mut answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             retry-after: {retry_after}\r\nconnection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        answer.extend(body);
+        answer
+    }
+
     fn body(self, now: Timestamp) -> ErrorResponse {
         ErrorResponse {
             error: self.error.into_owned(),

@@ -13,6 +13,7 @@ use super::{ApiError, Peer};
 use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
 use crate::kit::limit::{Buckets, Verdict};
+use crate::kit::metrics::RATE_LIMITED;
 
 /// One limit of one route.
 #[derive(Debug)]
@@ -51,7 +52,10 @@ pub(crate) async fn limited(
     let mut verdict = buckets().take(client, limited.clock.monotonic());
     let mut response = match verdict.wait {
         None => next.run(request).await,
-        Some(wait) => refusal(limited.what, verdict.limit, whole_seconds(wait)).into_response(),
+        Some(wait) => {
+            RATE_LIMITED.add_to(&[("what", limited.what)], 1);
+            refusal(limited.what, verdict.limit, whole_seconds(wait)).into_response()
+        }
     };
     if response.status().is_server_error() {
         // The fault is ours: who tries again, as the answer asks for, must not run into the limit.

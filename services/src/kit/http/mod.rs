@@ -5,6 +5,7 @@
 
 mod body;
 mod cors;
+mod door;
 mod drain;
 mod edge;
 mod error;
@@ -25,6 +26,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) use body::json_body;
 pub(crate) use cors::AllowedOrigins;
+pub(crate) use door::Door;
 pub use edge::EdgeArgs;
 pub(crate) use error::{ApiError, FreshlyCreated, Reply};
 pub(crate) use limited::{Limited, limited};
@@ -37,6 +39,10 @@ use crate::openapi;
 
 /// Connections that wait to be accepted: a crowd that arrives at once must not see resets.
 const BACKLOG: u32 = 4096;
+
+/// What the kernel holds for one client that does not read, about twice as much as is asked for: left to
+/// itself it takes megabytes. An order's frame has three kilobytes.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// Listens on `host:port` (port 0 picks one). A restart gets its port back at once, although
 /// connections of its predecessor are still in TIME_WAIT.
@@ -52,6 +58,8 @@ pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     let listen = || -> std::io::Result<TcpListener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
+        // Accepted connections inherit it.
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };

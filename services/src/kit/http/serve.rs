@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::door::{Admission, Door, Turnstile};
 use super::drain::{self, FirstRequest};
 use super::error::{ApiError, finish};
 use crate::kit::clock::Clock;
@@ -25,9 +26,6 @@ use crate::kit::shutdown::Shutdown;
 
 /// HTTP connections at once; a WebSocket counts only until its handshake is done.
 const MAX_CONNECTIONS: usize = 16_384;
-
-/// Time for a request's headers to arrive, and for an idle connection to send its next request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for a whole request (specification §2.1).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,12 +46,29 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (HeaderName::from_static("x-xss-protection"), HeaderValue::from_static("1; mode=block")),
 ];
 
+/// An answer of the API is data: no browser has anything to load for it, or to frame.
+const CONTENT_SECURITY_POLICY: HeaderName = HeaderName::from_static("content-security-policy");
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
 /// Request extension: the other end of the TCP connection, be it a client or a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub SocketAddr);
 
 /// Serves `router` until `shutdown`; then accepts no more, lets requests in flight end, and returns.
-pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Clock, shutdown: Shutdown) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    door: Door,
+    router: Router,
+    clock: Clock,
+    shutdown: Shutdown,
+) {
+    let host = Host {
+        header_timeout: door.header_timeout,
+        router,
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let turnstile = Turnstile::of(door);
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -63,23 +78,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Clock, s
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((permit, stream, peer)) = accepted else { continue };
-        let served = connection(stream, peer, router.clone(), clock.clone(), shutdown.clone());
+        let Some(admission) = turnstile.admit(peer.ip()) else {
+            turnstile.refuse(stream, clock.now());
+            continue;
+        };
+        let served = connection(stream, peer, host.clone());
         HTTP_CONNECTIONS.add(1.0);
         connections.spawn(async move {
             served.await;
             HTTP_CONNECTIONS.add(-1.0);
-            drop(permit);
+            drop::<(_, Admission)>((permit, admission));
         });
     }
     // Closed before waiting, so that nobody is left in the backlog without an answer.
     for (stream, peer) in drain::close(listener) {
-        connections.spawn(connection(
-            stream,
-            peer,
-            router.clone(),
-            clock.clone(),
-            shutdown.clone(),
-        ));
+        connections.spawn(connection(stream, peer, host.clone()));
     }
     connections.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
@@ -101,13 +114,17 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<Acce
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// What every connection needs.
+#[derive(Clone)]
+struct Host {
+    header_timeout: Duration,
     router: Router,
     clock: Clock,
     shutdown: Shutdown,
-) {
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, host: Host) {
+    let Host { header_timeout, router, clock, shutdown } = host;
     // Fails only when the peer has gone already; the connection finds out by itself.
     let _ = stream.set_nodelay(true);
     let first_request = FirstRequest::default();
@@ -119,7 +136,7 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -164,5 +181,7 @@ async fn answer(
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, value);
     }
+    // A page may bring its own.
+    response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING);
     response
 }

@@ -65,7 +65,11 @@ pub(crate) async fn send_from(
     address: SocketAddr,
     request: Request<Full<Bytes>>,
 ) -> Answer {
-    let stream = connect_from(source, address).await;
+    send_over(connect_from(source, address).await, request).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn send_over(stream: TcpStream, request: Request<Full<Bytes>>) -> Answer {
     let exchange = async {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();

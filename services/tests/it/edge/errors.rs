@@ -96,6 +96,8 @@ async fn every_answer_carries_the_security_headers_and_pages_of_the_list_may_rea
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
         assert_eq!(answer.header("x-xss-protection"), Some("1; mode=block"));
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(answer.header("content-security-policy"), Some(policy));
     }
     let preflight = |origin: &str| {
         Request::options("/order")

@@ -2,6 +2,7 @@
 
 pub(crate) mod child;
 pub(crate) mod client;
+mod doors;
 mod errors;
 mod gateway;
 mod idempotency;

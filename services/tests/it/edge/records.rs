@@ -35,6 +35,13 @@ impl Topics {
         self.produce(topic, partition, vec![record]).await;
     }
 
+    /// Writes an event that is nearly as large as any is read.
+    pub(crate) async fn write_padded(&self, event: &Event) {
+        let mut value: serde_json::Value = serde_json::from_slice(&event.encode()).unwrap();
+        value["padding"] = "x".repeat(64_000).into();
+        self.write_value(event, value.to_string().into_bytes()).await;
+    }
+
     /// Writes many events, each partition's together.
     pub(crate) async fn write_all(&self, events: impl Iterator<Item = Event>) {
         let mut batches: BTreeMap<_, Vec<_>> = BTreeMap::new();

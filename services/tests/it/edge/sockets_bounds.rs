@@ -2,10 +2,12 @@
 
 use contract::ids::OrderId;
 use contract::ws::close_code;
+use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::child::Service;
-use super::client::{HERE, connect_from, handshake, open, open_with};
+use super::child::{DEADLINE, Service};
+use super::client::{HERE, connect_from, handshake, open, open_with, read};
+use super::records::{SAGA, Topics, event};
 
 async fn status(arguments: &[&str]) -> (sim::Broker, Service) {
     let broker = sim::Broker::start().unwrap();
@@ -92,4 +94,58 @@ async fn a_silent_end_is_closed_after_two_pings_and_a_living_one_is_not() {
         }
     }
     assert_eq!(silent.close_code().await, close_code::POLICY);
+}
+
+/// Asks for metrics until they hold a line.
+async fn until_metric(status: &Service, line: &str) {
+    let look = async {
+        loop {
+            let metrics = read(status.management.unwrap(), "/metrics").await;
+            let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+            if metrics.lines().any(|it| it == line) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, look).await.unwrap_or_else(|_| panic!("never {line}"));
+}
+
+#[tokio::test]
+async fn a_reader_that_stays_slow_is_closed_with_a_reason_and_slows_nobody() {
+    let (broker, status) = status(&["--send-timeout-ms", "300"]).await;
+    let topics = Topics::at(broker.address()).await;
+    let order_id = OrderId::for_idempotency_key("stays slow");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stream = socket.connect(status.address).await.unwrap();
+    let request = handshake(status.address, &order_id.to_string());
+    let mut slow = open_with(stream, request).await.unwrap();
+    let mut quick = open(HERE, status.address, &order_id.to_string()).await.unwrap();
+    // Five frames of 64 to 320 KB: far more than the pipe to the slow one holds.
+    for (event_type, count) in SAGA.into_iter().zip(1..) {
+        topics.write_padded(&event(order_id, event_type)).await;
+        while quick.update().await.events.len() < count {}
+    }
+    until_metric(&status, "sockets_closed_total{reason=\"slow\"} 1").await;
+    // Who reads on after all is told why.
+    assert_eq!(slow.close_code().await, close_code::TRY_AGAIN_LATER);
+    drop(slow);
+    until_metric(&status, "sockets_open 1").await;
+    until_metric(&status, "sockets_opened_total 2").await;
+    quick.close().await;
+    until_metric(&status, "sockets_closed_total{reason=\"client\"} 1").await;
+    until_metric(&status, "sockets_open 0").await;
+}
+
+#[tokio::test]
+async fn refused_handshakes_are_counted_by_reason() {
+    let (_broker, status) = status(&["--sockets-per-address", "1"]).await;
+    let _held = open(HERE, status.address, "order").await.unwrap();
+    assert!(open(HERE, status.address, "order").await.is_err());
+    let mut evil = handshake(status.address, "order");
+    evil.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+    assert!(open_with(connect_from("127.0.0.2", status.address).await, evil).await.is_err());
+    until_metric(&status, "sockets_refused_total{reason=\"address\"} 1").await;
+    until_metric(&status, "sockets_refused_total{reason=\"origin\"} 1").await;
 }

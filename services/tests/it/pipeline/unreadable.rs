@@ -9,8 +9,11 @@ use rskafka::client::ClientBuilder;
 use rskafka::client::partition::{Compression, UnknownTopicHandling};
 use rskafka::record::Record;
 
+use super::history::PAUSE;
 use super::shop::{Shop, names};
-use crate::edge::records::at;
+use crate::edge::child::DEADLINE;
+use crate::edge::client::read;
+use crate::edge::records::{at, event};
 
 async fn write(shop: &Shop, topic: Topic, key: &str, value: &[u8], headers: &[(&str, &str)]) {
     let client = ClientBuilder::new(vec![shop.kafka().to_string()]).build().await.unwrap();
@@ -28,7 +31,7 @@ async fn write(shop: &Shop, topic: Topic, key: &str, value: &[u8], headers: &[(&
 #[tokio::test]
 async fn dead_letters_say_where_they_come_from_and_why() {
     let shop = Shop::open("0.0").await;
-    let _inventory = shop.inventory(1_000).await;
+    let inventory = shop.inventory(1_000).await;
     let _payment = shop.payment("1").await;
     let _delivery = shop.delivery().await;
 
@@ -37,6 +40,10 @@ async fn dead_letters_say_where_they_come_from_and_why() {
     write(&shop, Topic::Payment, "newer", b"{}", &newer).await;
     let unknown = [(header::EVENT_TYPE, "OrderGiftWrapped")];
     write(&shop, Topic::Orders, "unknown", b"{}", &unknown).await;
+    // An event that could be read, were it not too large to be kept and shown.
+    let large = event(OrderId::for_idempotency_key("large"), EventType::InventoryConfirmed);
+    let large = [large.encode(), vec![b' '; 64 * 1024]].concat();
+    write(&shop, Topic::Inventory, "large", &large, &[]).await;
     // Enough orders to pass through every partition.
     let orders: Vec<OrderId> = shop.order(names("behind", 20)).await;
     let history = shop.reader.all_ended(&orders).await;
@@ -45,6 +52,7 @@ async fn dead_letters_say_where_they_come_from_and_why() {
     for (topic, key, value, reason) in [
         (Topic::Orders, "torn", &b"{\"order_id\":"[..], "EOF"),
         (Topic::Payment, "newer", &b"{}"[..], "v2"),
+        (Topic::Inventory, "large", &large[..], "at most 65536 bytes"),
     ] {
         let letters = shop.reader.until_some(topic.dead_letter()).await;
         assert_eq!(letters.len(), 1, "{topic:?}");
@@ -58,4 +66,18 @@ async fn dead_letters_say_where_they_come_from_and_why() {
         assert!(text(header::ORIGIN_OFFSET).parse::<i64>().is_ok());
         assert!(text(header::DEAD_LETTER_REASON).contains(reason));
     }
+    let lines =
+        ["unknown_event_types_total{topic=\"orders\"} 1", "dead_letters_total{topic=\"orders\"} 1"];
+    let counted = async {
+        loop {
+            let metrics = read(inventory.management.unwrap(), "/metrics").await;
+            let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+            // Counted a moment after it stands in the log.
+            if lines.iter().all(|line| metrics.lines().any(|it| it == *line)) {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, counted).await.expect("counted in time");
 }

@@ -1,0 +1,110 @@
+//! What a WebSocket costs the status service: `cargo run --release -p benches --bin sockets`.
+//!
+//! Real sockets from addresses of 127/8, five from each as the specification allows, against a status service in
+//! a process of its own. Each watches an order that has ended; what the orders cost is measured apart. Exits
+//! with 99 when a socket costs more than the goal.
+
+mod client;
+mod orders;
+mod status;
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use services::ServiceCommand;
+use tokio::net::TcpStream;
+
+use self::orders::Orders;
+use self::status::Status;
+
+/// As the shop's own binary: the figure is the allocator's too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Sockets opened before the first look: they bring in what the process needs once.
+const WARM_UP: usize = 100;
+
+/// Sockets of one address (specification §5.2).
+const PER_ADDRESS: usize = 5;
+
+/// Handshakes under way at once.
+const AT_ONCE: usize = 64;
+
+const MISSED: u8 = 99;
+
+#[derive(Parser)]
+struct CommandLine {
+    /// How many sockets are opened.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    sockets: u32,
+    /// Bytes that each may cost.
+    #[arg(long, default_value_t = 12 * 1024)]
+    goal: usize,
+    #[command(subcommand)]
+    service: Option<ServiceCommand>,
+}
+
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    let CommandLine { sockets, goal, service } = CommandLine::parse();
+    raise_file_limit()?;
+    let runtime = services::runtime()?;
+    if let Some(service) = service {
+        runtime.block_on(services::run(service))?;
+        return Ok(std::process::ExitCode::SUCCESS);
+    }
+    let each = runtime.block_on(measure(usize::try_from(sockets)?))?;
+    println!("{each} bytes for each of {sockets} WebSockets; the goal is {goal}");
+    Ok(std::process::ExitCode::from(if each <= goal { 0 } else { MISSED }))
+}
+
+fn raise_file_limit() -> anyhow::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit on open files")
+}
+
+async fn measure(sockets: usize) -> anyhow::Result<usize> {
+    let broker = sim::Broker::start()?;
+    let status = Status::start(broker.address()).await?;
+    let orders = Orders::at(broker.address()).await?;
+    let empty = status.memory_bytes()?;
+    orders.write(WARM_UP + sockets).await?;
+    status.until_it_has(&orders.id(WARM_UP + sockets - 1)).await?;
+    let warm = open(&status, &orders, 0..WARM_UP).await?;
+    let before = status.memory_bytes()?;
+    println!("{} bytes for each of their orders", (before - empty) / (WARM_UP + sockets));
+    let all = open(&status, &orders, WARM_UP..WARM_UP + sockets).await?;
+    let after = status.memory_bytes()?;
+    ensure!(warm.len() + all.len() == WARM_UP + sockets, "a socket is missing");
+    Ok(after.saturating_sub(before) / sockets)
+}
+
+/// Opens a socket for each of these orders; each has been shown its order.
+async fn open(
+    status: &Status,
+    orders: &Orders,
+    numbers: std::ops::Range<usize>,
+) -> anyhow::Result<Vec<TcpStream>> {
+    let mut open = Vec::with_capacity(numbers.len());
+    let mut opening = tokio::task::JoinSet::new();
+    for number in numbers {
+        if opening.len() >= AT_ONCE
+            && let Some(opened) = opening.join_next().await
+        {
+            open.push(opened??);
+        }
+        opening.spawn(client::watch(address(number)?, status.address, orders.id(number)));
+    }
+    while let Some(opened) = opening.join_next().await {
+        open.push(opened??);
+    }
+    Ok(open)
+}
+
+/// The loopback address that a socket comes from.
+fn address(number: usize) -> anyhow::Result<Ipv4Addr> {
+    // The network's own address is left out.
+    let number = u32::try_from(number / PER_ADDRESS)? + 2;
+    Ok(Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + number))
+}

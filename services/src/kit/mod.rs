@@ -11,11 +11,13 @@
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
+//! | [`breaker`] | the circuit breaker around what may be away |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
 //! | [`metrics`], [`trace`] | every metric, in one table; spans of traces, for a collector |
 
+pub(crate) mod breaker;
 pub(crate) mod client_address;
 pub(crate) mod clock;
 pub(crate) mod dead_letter;

@@ -2,7 +2,7 @@
 
 mod crashes;
 mod group;
-mod history;
+pub(crate) mod history;
 mod parked;
 mod races;
 mod saga;

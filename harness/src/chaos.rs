@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use contract::Timestamp;
+use contract::topics::Topic;
 use hyper::StatusCode;
 use loadgen::report::Recovery;
 use serde::Serialize;
@@ -45,7 +46,9 @@ pub struct KillReport {
     pub killed_at_ms: u64,
     /// Orders created, but not ended, at the moment of the kill.
     pub orders_in_flight: u64,
-    /// From the kill to the first effect of the successor.
+    /// How long it was left dead.
+    pub down_for_ms: u64,
+    /// From its end, or the end of the time that it was left dead, to the first effect of the successor.
     pub recovered_in_ms: Option<u64>,
 }
 
@@ -65,7 +68,7 @@ pub async fn wreak(
         let Some(instance) = target.pick(&shop.replicas, *before) else { continue };
         *before += 1;
         let killed_at = started.elapsed();
-        let Some(kill) = shop.kill(instance).await else {
+        let Some(kill) = shop.kill(instance, settings.down_for).await else {
             let _ = notices.send(format!("{} is not there to be killed", instance.name()));
             continue;
         };
@@ -115,6 +118,8 @@ pub async fn recoveries(victims: Vec<Victim>, model: &Model) -> Vec<(Recovery, K
             Some(probe) => probe.await.ok().flatten(),
             None => first_effect(model, victim.instance, &victim.kill),
         };
+        // What counts is the time since it was let live again.
+        let recovered_in = recovered_in.map(|time| time.saturating_sub(victim.kill.down_for));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         found.push((
             Recovery { service: victim.instance.name(), killed_at: victim.killed_at, recovered_in },
@@ -123,6 +128,7 @@ pub async fn recoveries(victims: Vec<Victim>, model: &Model) -> Vec<(Recovery, K
                 instance: victim.instance.name(),
                 killed_at_ms: millis(victim.killed_at),
                 orders_in_flight: in_flight(model, victim.kill.at),
+                down_for_ms: millis(victim.kill.down_for),
                 recovered_in_ms: recovered_in.map(millis),
             },
         ));
@@ -154,16 +160,37 @@ pub fn per_service(kills: &[KillReport]) -> Vec<String> {
 
 /// Where others of its service go on, their partitions show no gap: the one that waited longest counts.
 fn first_effect(model: &Model, instance: Instance, kill: &Kill) -> Option<Duration> {
-    let topic = instance.service.topic()?;
-    let written = model.records().iter().filter(|record| record.topic == topic);
-    // Stamped after the process was gone: only its successor can have done that.
+    let is_effect = |topic: Topic| match instance.service {
+        // Orders are taken without a broker; everybody else works only with what it brings.
+        Service::Broker => topic != Topic::Orders,
+        service => service.topic() == Some(topic),
+    };
+    // Stamped after the process was gone, or was let live again: only its successor can have done that.
+    let since = kill.gone_at + kill.down_for;
+    let written = model.records().iter().filter(|record| is_effect(record.topic));
     let mut first: BTreeMap<i32, Timestamp> = BTreeMap::new();
-    for record in written.filter(|record| record.decided_at() > kill.gone_at) {
+    for record in written.filter(|record| record.decided_at() > since) {
         let at = first.entry(record.partition).or_insert_with(|| record.decided_at());
         *at = (*at).min(record.decided_at());
     }
     let first = if instance.of > 1 { first.values().max() } else { first.values().min() };
     (*first? - kill.at).to_std().ok()
+}
+
+/// The kills whose victims came back too late, or never, a line each.
+#[must_use]
+pub fn too_slow(kills: &[KillReport], limit: Duration) -> Vec<String> {
+    let late = |kill: &&KillReport| {
+        kill.recovered_in_ms.is_none_or(|ms| u128::from(ms) > limit.as_millis())
+    };
+    let line = |kill: &KillReport| {
+        let back =
+            kill.recovered_in_ms.map_or_else(|| "never".into(), |ms| format!("after {ms} ms"));
+        let (instance, at) = (&kill.instance, kill.killed_at_ms);
+        let limit = limit.as_millis();
+        format!("{instance}, killed at {at} ms, was back {back}: the limit is {limit} ms")
+    };
+    kills.iter().filter(late).map(line).collect()
 }
 
 fn in_flight(model: &Model, at: Timestamp) -> u64 {

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use contract::process::port;
 use contract::topics::Topic;
 
-/// A process of the shop that the harness starts. The gateway is no part of the shop, but stands beside it.
+/// A process of the shop that the harness starts. Gateway and broker are no part of the shop, but stand
+/// beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
     Order,
@@ -15,10 +16,12 @@ pub enum Service {
     Shipping,
     Status,
     Gateway,
+    /// The embedded broker.
+    Broker,
 }
 
 impl Service {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Order,
         Self::Inventory,
         Self::Payment,
@@ -26,6 +29,7 @@ impl Service {
         Self::Shipping,
         Self::Status,
         Self::Gateway,
+        Self::Broker,
     ];
 
     #[must_use]
@@ -38,6 +42,7 @@ impl Service {
             Self::Shipping => "shipping",
             Self::Status => "status",
             Self::Gateway => "gateway",
+            Self::Broker => "broker",
         }
     }
 
@@ -52,6 +57,7 @@ impl Service {
             Self::Shipping => port::SHIPPING,
             Self::Status => port::STATUS,
             Self::Gateway => port::GATEWAY,
+            Self::Broker => port::BROKER,
         }
     }
 
@@ -64,7 +70,7 @@ impl Service {
             Self::Payment => Some(Topic::Payment),
             Self::Notification => Some(Topic::Notification),
             Self::Shipping => Some(Topic::Shipping),
-            Self::Status | Self::Gateway => None,
+            Self::Status | Self::Gateway | Self::Broker => None,
         }
     }
 }

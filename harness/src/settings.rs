@@ -16,11 +16,19 @@ use crate::supervise::{Replicas, Target};
 /// Pieces of each product where nothing else is said (DESIGN §7).
 const DEFAULT_STOCK: u64 = 1_000;
 
+/// The broker's own default.
+const DEFAULT_FSYNC: &str = "interval";
+const FSYNC: [&str; 3] = ["always", DEFAULT_FSYNC, "never"];
+
 /// How the shop is started. The defaults are the specification's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShopSettings {
     /// Without services there is only the broker.
     pub services: bool,
+    /// Whether the embedded broker keeps its records on disk, and outlives a kill with them.
+    pub durable: bool,
+    /// When it syncs them: `always`, `interval` or `never`. A kill takes nothing in any of them.
+    pub fsync: &'static str,
     pub partitions: i32,
     pub stock: BTreeMap<ProductId, u64>,
     /// Share of orders whose card is declined.
@@ -45,6 +53,8 @@ impl Default for ShopSettings {
     fn default() -> Self {
         Self {
             services: true,
+            durable: false,
+            fsync: DEFAULT_FSYNC,
             partitions: DEFAULT_PARTITIONS,
             stock: ProductId::ALL.map(|product| (product, DEFAULT_STOCK)).into(),
             decline_rate: 0.0,
@@ -71,6 +81,10 @@ pub struct ChaosSettings {
     pub every: Duration,
     /// How often the list is gone through.
     pub rounds: u32,
+    /// How long each that is killed stays dead before it is started again.
+    pub down_for: Duration,
+    /// How soon after its return each must have an effect, or the phase has failed.
+    pub recover_within: Option<Duration>,
     /// Who is stopped and started again, beside the kills.
     pub roll: Option<RollSettings>,
 }
@@ -121,7 +135,11 @@ impl PhaseSettings {
             }),
             None => Ok(ShopSettings::default()),
         };
-        let chaos = phase.extra.chaos.as_ref().map(|section| section.read(chaos)).transpose();
+        // Of a shop that cannot be read nothing is known: one mistake is enough.
+        let durable = shop.as_ref().map_or(true, |shop| shop.durable);
+        let chaos = phase.extra.chaos.as_ref();
+        let chaos = chaos.map(|section| section.read(|reader| chaos_of(reader, durable)));
+        let chaos = chaos.transpose();
         match (shop, chaos) {
             (Ok(shop), Ok(chaos)) => Ok(Self { shop, chaos }),
             (shop, chaos) => {
@@ -156,6 +174,8 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
     let default = ShopSettings::default();
     let settings = ShopSettings {
         services: reader.or("services", default.services),
+        durable: reader.or("durable", default.durable),
+        fsync: reader.choice("fsync", &FSYNC, Some(DEFAULT_FSYNC)).unwrap_or(DEFAULT_FSYNC),
         partitions: reader.or("partitions", default.partitions),
         stock: reader
             .optional("stock")
@@ -211,23 +231,28 @@ fn stock_of(reader: &mut TableReader<'_>, stock: Vec<(String, u64)>) -> BTreeMap
     pieces
 }
 
-fn chaos(reader: &mut TableReader<'_>) -> ChaosSettings {
-    let kill = names(reader, "kill");
+fn chaos_of(reader: &mut TableReader<'_>, durable: bool) -> ChaosSettings {
+    let kill: Vec<Target> = names(reader, "kill");
     let services = names(reader, "roll");
     let some = !kill.is_empty()
         || !services.is_empty()
         || reader.is_broken("kill")
         || reader.is_broken("roll");
     reader.ensure("kill", some, "must name at least one service, or `roll` must");
+    let kills_broker = kill.iter().any(|target| target.service == Service::Broker);
+    let forgets = "kills a broker that keeps its records in memory: set durable = true in [shop]";
+    reader.ensure("kill", durable || !kills_broker, forgets);
     let (first, every) = (reader.required("first"), reader.required("every"));
     let rounds = reader.or("rounds", 1);
     let away = reader.or("away", Duration::ZERO);
     reader.ensure("rounds", rounds > 0, "must be at least 1");
     reader.ensure("every", every > Duration::ZERO, "must be longer than nothing");
     reader.ensure("away", away.is_zero() || !services.is_empty(), "is for those that `roll` names");
+    let down_for = reader.or("downFor", Duration::ZERO);
+    let recover_within = reader.optional("recoverWithin");
     let roll = RollSettings { services, first, every, away, rounds };
     let roll = Some(roll).filter(|roll| !roll.services.is_empty());
-    ChaosSettings { kill, first, every, rounds, roll }
+    ChaosSettings { kill, first, every, rounds, down_for, recover_within, roll }
 }
 
 /// The names in the list `key`, if there is one.
@@ -303,6 +328,22 @@ mod tests {
         assert!(told.contains("PostgreSQL"), "{told}");
         let errors = settings("payment = 20", "order").unwrap_err();
         assert_eq!((errors.len(), errors[0].line), (1, 3), "{errors:?}");
+    }
+
+    #[test]
+    fn a_broker_is_killed_for_a_while_and_only_where_it_remembers() {
+        let kill = "[chaos]\nkill = [\"broker\"]\nfirst = \"5s\"\nevery = \"1s\"\n\
+                    downFor = \"20s\"\nrecoverWithin = \"5s\"";
+        let settings = phase(&format!("[shop]\ndurable = true\nfsync = \"always\"\n{kill}"));
+        let PhaseSettings { shop, chaos } = settings.unwrap();
+        assert!(shop.durable && shop.fsync == "always");
+        let chaos = chaos.unwrap();
+        let broker = Target { service: Service::Broker, instance: None };
+        assert_eq!((chaos.kill, chaos.down_for.as_secs()), (vec![broker], 20));
+        assert_eq!(chaos.recover_within, Some(Duration::from_secs(5)));
+        let errors = phase(kill).unwrap_err();
+        assert!(errors[0].message.contains("durable"), "{errors:?}");
+        assert!(phase("[shop]\nfsync = \"perhaps\"").is_err());
     }
 
     #[test]

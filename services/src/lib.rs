@@ -42,8 +42,8 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// Runs one service until it is told to stop (SIGTERM, Ctrl-C, or its parent's end).
 ///
 /// # Errors
-/// When it cannot start: an occupied port, an unreachable broker, topics with another number of
-/// partitions, a second inventory. While it runs: when another process has taken its place.
+/// When it cannot start: an occupied port, topics with another number of partitions, a second inventory,
+/// a folder that another process uses. While it runs: when another process has taken its place.
 pub async fn run(command: ServiceCommand) -> anyhow::Result<()> {
     match command {
         ServiceCommand::Order(args) => order::run(args).await,

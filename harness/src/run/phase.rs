@@ -56,6 +56,8 @@ struct Audited {
     recovery: Vec<Recovery>,
     kills: Vec<KillReport>,
     restarts: Vec<RestartReport>,
+    /// Kills whose victims came back too late.
+    too_slow: Vec<String>,
 }
 
 impl PhaseRun<'_> {
@@ -97,7 +99,7 @@ impl PhaseRun<'_> {
         if let Some(shop) = shop {
             shop.stop().await;
         }
-        let verdict = verdict(&result, audited.report.as_ref(), screen.interrupted());
+        let verdict = verdict(&result, &audited, screen.interrupted());
         let LoadResult { state, thresholds, validity, .. } = result;
         let report = PhaseReport {
             name: self.phase.name.clone(),
@@ -217,9 +219,12 @@ impl PhaseRun<'_> {
         }
         screen.activity("auditing");
         let report = audit(&evidence);
-        let (recovery, kills) =
+        let (recovery, kills): (Vec<_>, Vec<_>) =
             chaos::recoveries(victims, &evidence.model).await.into_iter().unzip();
-        Ok(Audited { report: Some(report), recovery, kills, restarts: Vec::new() })
+        let limit = self.settings.chaos.as_ref().and_then(|chaos| chaos.recover_within);
+        let too_slow = limit.map(|limit| chaos::too_slow(&kills, limit)).unwrap_or_default();
+        let restarts = Vec::new();
+        Ok(Audited { report: Some(report), recovery, kills, restarts, too_slow })
     }
 
     /// `None` where there are no orders to audit: nobody places any, or their log is out of reach.
@@ -276,13 +281,14 @@ impl Audited {
         lines.extend(report.lines());
         lines.extend(chaos::per_service(&self.kills));
         lines.extend(rolling::per_service(&self.restarts));
+        lines.extend(self.too_slow.iter().map(|late| format!("✗ {late}")));
         lines
     }
 }
 
-fn verdict(result: &LoadResult, audit: Option<&AuditReport>, interrupted: bool) -> Verdict {
+fn verdict(result: &LoadResult, audited: &Audited, interrupted: bool) -> Verdict {
     let mut verdict = Verdict::Pass;
-    if result.thresholds.iter().any(|threshold| !threshold.ok) {
+    if result.thresholds.iter().any(|threshold| !threshold.ok) || !audited.too_slow.is_empty() {
         verdict = verdict.max(Verdict::ThresholdCrossed);
     }
     if interrupted {
@@ -291,7 +297,7 @@ fn verdict(result: &LoadResult, audit: Option<&AuditReport>, interrupted: bool) 
     if !result.validity.valid {
         verdict = verdict.max(Verdict::Invalid);
     }
-    if audit.is_some_and(|audit| !audit.passed()) {
+    if audited.report.as_ref().is_some_and(|audit| !audit.passed()) {
         verdict = verdict.max(Verdict::AuditViolation);
     }
     verdict

@@ -25,6 +25,8 @@ pub struct Kill {
     pub at: Timestamp,
     /// The process is gone: what is stamped after this comes from its successor.
     pub gone_at: Timestamp,
+    /// How long it is left dead.
+    pub down_for: Duration,
 }
 
 /// A restart that has happened.
@@ -41,7 +43,8 @@ pub struct Restart {
 /// What can be done to a child that lives.
 #[derive(Debug)]
 enum Order {
-    Kill(oneshot::Sender<Kill>),
+    /// Kill, and start again after so long.
+    Kill(Duration, oneshot::Sender<Kill>),
     /// Stop, and start again after so long.
     Restart(Duration, oneshot::Sender<Restart>),
 }
@@ -102,11 +105,11 @@ impl Keeper {
         self.deaths.load(Ordering::Relaxed)
     }
 
-    /// SIGKILL. Returns when the process is gone; its successor is on its way then. `None` when the
-    /// child was given up.
-    pub async fn kill(&self) -> Option<Kill> {
+    /// SIGKILL. Returns when the process is gone; its successor is on its way then, or will be after
+    /// `down_for`. `None` when the child was given up.
+    pub async fn kill(&self, down_for: Duration) -> Option<Kill> {
         let (done, killed) = oneshot::channel();
-        self.orders.send(Order::Kill(done)).await.ok()?;
+        self.orders.send(Order::Kill(down_for, done)).await.ok()?;
         killed.await.ok()
     }
 
@@ -144,8 +147,8 @@ struct Gone {
 }
 
 impl Gone {
-    const fn died() -> Self {
-        Self { in_order: false, stopped_in: Duration::ZERO, away: Duration::ZERO, restarted: None }
+    const fn died(away: Duration) -> Self {
+        Self { in_order: false, stopped_in: Duration::ZERO, away, restarted: None }
     }
 }
 
@@ -169,7 +172,7 @@ impl Life {
                 status = child.exited() => {
                     let status = status.map_or_else(String::new, |status| format!(" ({status})"));
                     self.notice(&format!("died{status} and is started again"));
-                    Gone::died()
+                    Gone::died(Duration::ZERO)
                 }
             };
             self.pid.store(0, Ordering::Relaxed);
@@ -198,13 +201,14 @@ impl Life {
     /// Ends the child as it was ordered.
     async fn carry_out(&self, order: Order, mut child: Child) -> Gone {
         match order {
-            Order::Kill(done) => {
+            Order::Kill(down_for, done) => {
                 let at = Timestamp::from(SystemTime::now());
                 child.kill().await;
                 let gone_at = Timestamp::from(SystemTime::now());
                 // Nobody may be waiting for the answer any more.
-                let _ = done.send(Kill { name: self.spec.name.clone(), at, gone_at });
-                Gone::died()
+                let name = self.spec.name.clone();
+                let _ = done.send(Kill { name, at, gone_at, down_for });
+                Gone::died(down_for)
             }
             Order::Restart(away, restarted) => {
                 let stopping = Instant::now();

@@ -24,8 +24,8 @@ impl Replicas {
         let mut replicas = BTreeMap::new();
         for (name, count) in counts {
             let service: Service = name.parse()?;
-            if service == Service::Gateway {
-                return Err("the gateway is no part of the shop: it runs once".into());
+            if matches!(service, Service::Gateway | Service::Broker) {
+                return Err(format!("the {} is no part of the shop: it runs once", service.name()));
             }
             let count = u32::try_from(count).ok().filter(|count| (1..=MOST).contains(count));
             let count =
@@ -188,6 +188,7 @@ mod tests {
         assert_eq!(names(Service::Order), ["order"]);
         let mut ports: Vec<u16> = Service::ALL
             .into_iter()
+            .filter(|service| *service != Service::Broker)
             .flat_map(|service| {
                 (1..=MOST).map(move |number| Instance { service, number, of: MOST })
             })

@@ -14,8 +14,8 @@ use super::replicas::{Instance, Replicas};
 use crate::service::Service;
 use crate::settings::ShopSettings;
 
-/// The embedded broker's name among the processes.
-pub const BROKER: &str = "broker";
+/// What of the state folder is the embedded broker's.
+const BROKER_STATE: &str = "broker";
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -77,7 +77,8 @@ impl Shop {
             let found = keepers.iter().find(|keeper| keeper.name == name);
             found.map(|keeper| keeper.address.to_string())
         };
-        let kafka = plan.kafka.clone().or_else(|| address(&keepers, BROKER)).unwrap_or_default();
+        let embedded = || address(&keepers, Service::Broker.name());
+        let kafka = plan.kafka.clone().or_else(embedded).unwrap_or_default();
         if let Some(gateway) = address(&keepers, Service::Gateway.name()) {
             let workers = specs.services(&kafka, &format!("http://{gateway}"));
             keepers.extend(try_join_all(workers.into_iter().map(keep)).await?);
@@ -116,10 +117,10 @@ impl Shop {
         self.keepers.iter().map(Keeper::deaths).sum()
     }
 
-    /// SIGKILL to one instance; its successor is on its way when this returns. `None` when it is not
-    /// there to be killed.
-    pub async fn kill(&self, victim: Instance) -> Option<Kill> {
-        self.keeper(victim)?.kill().await
+    /// SIGKILL to one instance; its successor is on its way when this returns, or will be after
+    /// `down_for`. `None` when it is not there to be killed.
+    pub async fn kill(&self, victim: Instance, down_for: Duration) -> Option<Kill> {
+        self.keeper(victim)?.kill(down_for).await
     }
 
     /// Stops one instance in order, and starts it again `away` later. Returns when it does its work.
@@ -141,7 +142,8 @@ impl Shop {
 
     /// Ends the services side by side, then what they need.
     pub async fn stop(self) {
-        let is_basis = |keeper: &Keeper| [BROKER, Service::Gateway.name()].contains(&&*keeper.name);
+        let basis = [Service::Broker, Service::Gateway].map(Service::name);
+        let is_basis = |keeper: &Keeper| basis.contains(&&*keeper.name);
         let (basis, services): (Vec<_>, Vec<_>) = self.keepers.into_iter().partition(is_basis);
         futures_util::future::join_all(services.into_iter().map(Keeper::stop)).await;
         futures_util::future::join_all(basis.into_iter().map(Keeper::stop)).await;
@@ -154,11 +156,17 @@ struct Specs<'a>(&'a ShopPlan);
 impl Specs<'_> {
     fn broker(&self) -> ChildSpec {
         let partitions = self.0.settings.partitions.to_string();
+        let mut arguments = words(&["broker", "--partitions", &partitions, "--exit-with-parent"]);
+        if self.0.settings.durable {
+            arguments.push("--data-dir".into());
+            arguments.push(self.0.state_folder.join(BROKER_STATE).into());
+            arguments.extend(words(&["--fsync", self.0.settings.fsync]));
+        }
         ChildSpec {
-            name: BROKER.into(),
+            name: Service::Broker.name().into(),
             program: self.0.program.clone(),
-            arguments: words(&["broker", "--partitions", &partitions, "--exit-with-parent"]),
-            port: if self.0.known_ports { contract::process::port::BROKER } else { 0 },
+            arguments,
+            port: if self.0.known_ports { Service::Broker.known_port() } else { 0 },
             port_flag: "--listen",
             port_prefix: "127.0.0.1:",
             management_port: None,

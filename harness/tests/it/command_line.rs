@@ -106,7 +106,16 @@ fn help_and_scenarios_explain_themselves() {
     assert!(text(&help.stdout).contains("Examples:"));
     let list = output(&["scenarios", "list"]);
     assert_eq!(list.status.code(), Some(0), "{}", text(&list.stderr));
-    for name in ["targets", "smoke", "flash-sale", "flash-sale-declines", "replicas"] {
+    let shipped = [
+        "targets",
+        "smoke",
+        "flash-sale",
+        "flash-sale-declines",
+        "replicas",
+        "kafka-away",
+        "kills",
+    ];
+    for name in shipped {
         assert!(text(&list.stdout).contains(name));
         let shown = output(&["scenarios", "show", name]);
         assert!(

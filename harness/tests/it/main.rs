@@ -5,6 +5,7 @@
 mod audit_checks;
 mod command_line;
 mod draft;
+mod kafka_away;
 mod logs;
 mod process;
 mod records;

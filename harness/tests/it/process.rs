@@ -39,6 +39,19 @@ pub(crate) fn summary(out: &Path) -> Value {
     serde_json::from_slice(&summary).expect("the summary is JSON")
 }
 
+/// Runs a scenario of the test's own to its end; the exit code and the summary.
+pub(crate) fn run(scenario: &str) -> (Option<i32>, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scenario.toml");
+    fs::write(&file, scenario).unwrap();
+    let out = folder.path().join("reports");
+    let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let output = doorbuster(&["run", file, "--no-tui", "--out", out_text]).output().unwrap();
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(out.is_dir(), "no report at all: {said}");
+    (output.status.code(), summary(&out), said)
+}
+
 /// Asks `condition` until it gives something; fails the test when it takes too long.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);

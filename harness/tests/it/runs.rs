@@ -7,7 +7,7 @@ use doorbuster::settings::ShopSettings;
 use doorbuster::supervise::{Shop, ShopPlan};
 use serde_json::Value;
 
-use crate::process::{Running, doorbuster, one_shop, summary, text, wait_for, wait_until_gone};
+use crate::process::{Running, one_shop, run, summary, text, wait_for, wait_until_gone};
 
 /// Broker, gateway, six services and one load process.
 const CHILDREN: usize = 9;
@@ -56,19 +56,6 @@ orders_created = [\"count>=5000\"]
 ";
 const KILLS_PER_SERVICE: usize = 10;
 const IN_FLIGHT: u64 = 100;
-
-/// Runs a scenario of the test's own to its end; the exit code and the summary.
-fn run(scenario: &str) -> (Option<i32>, Value, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("scenario.toml");
-    fs::write(&file, scenario).unwrap();
-    let out = folder.path().join("reports");
-    let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
-    let output = doorbuster(&["run", file, "--no-tui", "--out", out_text]).output().unwrap();
-    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert!(out.is_dir(), "no report at all: {said}");
-    (output.status.code(), summary(&out), said)
-}
 
 fn checks(audit: &Value) -> &Vec<Value> {
     audit["checks"].as_array().expect("the audit lists its checks")

@@ -74,6 +74,12 @@ pub struct Health {
     pub uptime_seconds: u64,
     /// `connected` or `disconnected`; `unused` at the gateway, which knows no Kafka.
     pub kafka: String,
+    /// The order service's circuit breaker around publishing: `closed`, `open` or `half_open`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<String>,
+    /// Orders that wait in the order service's local queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u64>,
 }
 
 /// Request header that makes `POST /order` and the gateway's charge repeatable.

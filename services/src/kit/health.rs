@@ -1,8 +1,8 @@
 //! Whether a service lives (`GET /health`), whether it does its work (`GET /ready`), and the gate that
 //! other routes ask.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -27,6 +27,16 @@ pub(crate) struct Health {
     ready: AtomicBool,
     stopping: AtomicBool,
     kafka_connected: AtomicBool,
+    more: OnceLock<More>,
+}
+
+/// What a service adds to the report.
+struct More(Box<dyn Fn(&mut report::Health) + Send + Sync>);
+
+impl std::fmt::Debug for More {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("More")
+    }
 }
 
 impl Health {
@@ -48,6 +58,7 @@ impl Health {
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             kafka_connected: AtomicBool::new(false),
+            more: OnceLock::new(),
         }
     }
 
@@ -55,6 +66,11 @@ impl Health {
     pub(crate) fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
         SERVICE_READY.set(1.0);
+    }
+
+    /// What this service has to say besides. The first to say so counts.
+    pub(crate) fn add_to_report(&self, more: impl Fn(&mut report::Health) + Send + Sync + 'static) {
+        self.more.get_or_init(|| More(Box::new(more)));
     }
 
     /// The shutdown has begun.
@@ -111,13 +127,19 @@ impl Health {
             (true, true) => "connected",
             (true, false) => "disconnected",
         };
-        report::Health {
+        let mut report = report::Health {
             status: self.status().to_owned(),
             service: self.service.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.monotonic().as_secs(),
             kafka: kafka.to_owned(),
+            breaker: None,
+            queue: None,
+        };
+        if let Some(More(add)) = self.more.get() {
+            add(&mut report);
         }
+        report
     }
 }
 

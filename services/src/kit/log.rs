@@ -131,10 +131,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Reaches the broker and makes sure that the shop's topics exist.
+    /// Waits for a broker and makes sure that the shop's topics exist.
     ///
     /// # Errors
-    /// When no broker answers in time, or a topic has another number of partitions.
+    /// When a topic has another number of partitions, or may not be created.
     pub(crate) async fn connect(
         args: &CommonArgs,
         service: &'static str,

@@ -143,6 +143,16 @@ table! {
     SNAPSHOT_ORDERS: Gauge = "snapshot_orders", "Orders in the snapshots that were written last.";
     SNAPSHOTS_REFUSED: Counter = "snapshots_refused_total", "Snapshots that could not be used at a start.";
     SNAPSHOT_ORDERS_RESTORED: Gauge = "snapshot_orders_restored", "Orders that the last start took from snapshots.";
+    BREAKER_STATE: Gauge = "circuit_breaker_state", "0 while calls are made, 1 while one at a time finds out, 2 while none is made.";
+    BREAKER_TRANSITIONS: Counter = "circuit_breaker_transitions_total", "Changes of the circuit breaker's state, by from and to.";
+    ORDERS_QUEUED: Counter = "orders_queued_total", "Orders that were put into the local queue because Kafka did not take them.";
+    ORDERS_DRAINED: Counter = "orders_drained_total", "Orders of the local queue that Kafka has taken since.";
+    ORDERS_REFUSED: Counter = "orders_refused_total", "Orders that not even the local queue could take, by reason.";
+    QUEUE_ORDERS: Gauge = "order_queue_orders", "Orders in the local queue.";
+    QUEUE_BYTES: Gauge = "order_queue_bytes", "Bytes that the local queue takes on disk.";
+    QUEUE_AGE: Gauge = "order_queue_oldest_age", "Age of the oldest order in the local queue, in seconds.";
+    QUEUE_COMMIT_SECONDS: Histogram = "order_queue_commit_seconds", "Time that writing and syncing what gathered for the local queue takes.";
+    QUEUE_DAMAGE: Counter = "order_queue_damage_total", "Places in the local queue's files that could not be read.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -13,11 +13,13 @@
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`lag`] | how far a consumer is behind |
 //! | [`lease`] | until when a member of a group may write |
+//! | [`breaker`] | the circuit breaker around what may be away |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
 //! | [`http`], [`health`], [`limit`], [`client_address`], [`shutdown`] | serving HTTP, starting and stopping |
 //! | [`metrics`], [`trace`] | every metric, in one table; spans of traces, for a collector |
 
+pub(crate) mod breaker;
 pub(crate) mod client_address;
 pub(crate) mod clock;
 pub(crate) mod dead_letter;

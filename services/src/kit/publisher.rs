@@ -1,8 +1,10 @@
 //! Appending events to one topic, batched by nature: what gathers while a request is under way goes
 //! out with the next.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use contract::topics::{Topic, partition_for_key};
@@ -40,6 +42,9 @@ pub(crate) enum PublishError {
     /// It may be in the log or not.
     #[error("the log did not acknowledge the event in time")]
     TimedOut,
+    /// Nor is it known after this one.
+    #[error("the log is out of reach: {0}")]
+    Unavailable(String),
     #[error("too many events wait for the log")]
     Full,
     #[error("the log refused the event: {0}")]
@@ -117,21 +122,29 @@ impl Publisher {
         Self { shared: Arc::new(shared), patience: settings.patience }
     }
 
-    /// Appends an event, and waits until the log has it.
+    /// Appends an event and waits until the log has it.
     ///
     /// # Errors
-    /// [`PublishError`]. After `TimedOut` the event may still come to stand in the log; one that has
-    /// not been sent by then never will be.
+    /// As [`Self::send`]'s and [`Sent`]'s.
     pub(crate) async fn publish(&self, outgoing: Outgoing) -> Result<Position, PublishError> {
+        let sent = self.send(outgoing)?;
+        match self.patience {
+            Some(patience) => {
+                tokio::time::timeout(patience, sent).await.unwrap_or(Err(PublishError::TimedOut))
+            }
+            None => sent.await,
+        }
+    }
+
+    /// Puts an event behind those that were sent before. It is tried once, for whoever waits in person
+    /// has another way to go when it fails, and then those behind it fail as well: none overtakes it.
+    ///
+    /// # Errors
+    /// [`PublishError::Full`], [`PublishError::Refused`] and [`PublishError::Closed`], at once.
+    pub(crate) fn send(&self, outgoing: Outgoing) -> Result<Sent, PublishError> {
         let (waiter, answer) = oneshot::channel();
         self.submit(outgoing, Reply::Waiter(waiter))?;
-        let answer = match self.patience {
-            Some(patience) => {
-                tokio::time::timeout(patience, answer).await.map_err(|_| PublishError::TimedOut)?
-            }
-            None => answer.await,
-        };
-        answer.map_err(|_| PublishError::Closed)?
+        Ok(Sent(answer))
     }
 
     /// Appends an event some time; `token` comes to `acknowledgements` when the log has it. It is tried
@@ -170,6 +183,21 @@ impl Publisher {
     }
 }
 
+/// An event on its way: what becomes of it. Dropped, the event is not tried again.
+pub(crate) struct Sent(oneshot::Receiver<Result<Position, PublishError>>);
+
+impl Future for Sent {
+    /// After [`PublishError::Unavailable`], or when nobody waited to the end, the event may still come to
+    /// stand in the log; one that has not been sent by then never will be.
+    type Output = Result<Position, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.map_err(|_| PublishError::Closed)?)
+    }
+}
+
 /// Appends to one partition, one request at a time, so that records keep their order.
 struct Appender {
     log: Log,
@@ -200,9 +228,9 @@ impl Appender {
         }
     }
 
-    /// Tries until the whole batch is acknowledged, refused or abandoned.
+    /// Tries until the whole batch is acknowledged, abandoned, or given back to those who wait for it.
     async fn deliver(&mut self, batch: &mut Vec<Entry>) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut failing) = (FIRST_PAUSE, false);
         loop {
             batch.retain(|entry| !entry.reply.is_abandoned());
             if batch.is_empty() {
@@ -221,14 +249,18 @@ impl Appender {
                 Err(error) => error,
             };
             PUBLISH_FAILURES.add_to(&label, 1);
-            if pause == FIRST_PAUSE {
+            if !std::mem::replace(&mut failing, true) {
                 self.failing.fetch_add(1, Ordering::Relaxed);
             }
             self.failed(&error, batch);
+            if batch.is_empty() {
+                // Whoever waited decides when it is tried again.
+                break;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        if pause != FIRST_PAUSE {
+        if failing {
             self.failing.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -241,11 +273,21 @@ impl Appender {
             return;
         }
         self.target = None;
-        if let LogError::Refused(reason) = error {
+        let told = if let LogError::Refused(reason) = error {
             error!(topic, partition, reason, "the log refuses events");
-            refuse_waiters(batch, reason);
+            PublishError::Refused(reason.clone())
         } else {
-            warn!(topic, partition, %error, "appending failed: trying again");
+            warn!(topic, partition, %error, "appending failed");
+            PublishError::Unavailable(error.to_string())
+        };
+        for entry in std::mem::take(batch) {
+            tell_waiter(entry, &told, batch);
+        }
+        // Whoever queued up behind them must not come before them when they try again.
+        while batch.is_empty()
+            && let Ok(entry) = self.queue.try_recv()
+        {
+            tell_waiter(entry, &told, batch);
         }
     }
 
@@ -293,15 +335,9 @@ fn acknowledge(batch: &mut Vec<Entry>, partition: i32, base: i64) {
 }
 
 /// Those who wait in person are told; workers' events are tried again, for they must not be lost.
-fn refuse_waiters(batch: &mut Vec<Entry>, reason: &str) {
-    let (waiters, rest) = std::mem::take(batch)
-        .into_iter()
-        .partition(|entry| matches!(entry.reply, Reply::Waiter(_)));
-    *batch = rest;
-    let waiters: Vec<Entry> = waiters;
-    for entry in waiters {
-        if let Reply::Waiter(waiter) = entry.reply {
-            drop(waiter.send(Err(PublishError::Refused(reason.to_owned()))));
-        }
+fn tell_waiter(entry: Entry, error: &PublishError, batch: &mut Vec<Entry>) {
+    match entry.reply {
+        Reply::Waiter(waiter) => drop(waiter.send(Err(error.clone()))),
+        Reply::Token(..) => batch.push(entry),
     }
 }

@@ -17,7 +17,7 @@ use super::trace::{TRACEPARENT, TraceContext};
 pub(crate) const MAX_EVENT_BYTES: usize = 64 * 1024;
 
 /// An event on its way into the log. Encoded once, so that every attempt sends the same bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     order_id: OrderId,
     event_type: EventType,
@@ -39,6 +39,13 @@ impl Outgoing {
         }
     }
 
+    /// An event that was encoded before, and is sent as it was then.
+    #[must_use]
+    pub(crate) fn encoded(event: &Event, value: Vec<u8>, at: Timestamp) -> Self {
+        let (order_id, event_type) = (event.order_id(), event.event_type());
+        Self { order_id, event_type, value, at, trace: None }
+    }
+
     /// As a part of a trace.
     #[must_use]
     pub(crate) fn traced(self, trace: Option<TraceContext>) -> Self {
@@ -48,6 +55,12 @@ impl Outgoing {
     #[must_use]
     pub(crate) const fn event_type(&self) -> EventType {
         self.event_type
+    }
+
+    /// When it happened, the trace that it is a part of, and the event as it will stand in the log.
+    #[must_use]
+    pub(crate) fn into_parts(self) -> (Timestamp, Option<TraceContext>, Vec<u8>) {
+        (self.at, self.trace, self.value)
     }
 
     /// The key: decides the partition.

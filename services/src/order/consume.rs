@@ -1,9 +1,11 @@
 //! The log's orders, from the first one on, to the domain.
 
-use contract::events::Event;
+use contract::events::{Event, OrderCreated};
 use contract::http::CreateOrderRequest;
 
 use super::create::Desk;
+use super::domain::Orders;
+use super::queue::Record;
 use crate::kit::follower::{Followed, Follower};
 use crate::kit::health::Health;
 use crate::kit::log::Received;
@@ -34,9 +36,19 @@ fn fold(desk: &Desk, records: &[Received]) {
     let mut orders = desk.orders();
     for record in records {
         if let Event::Order(created) = &record.event {
-            let order =
-                CreateOrderRequest { product_id: created.product_id, quantity: created.quantity };
-            orders.fold(created.order_id, &order);
+            orders.fold(created.order_id, &ordered(created));
         }
     }
+}
+
+/// An order that was answered before this process began must be answered the same again.
+pub(super) fn fold_queued<T: Clone>(orders: &mut Orders<T>, record: &Record) {
+    // What cannot be read is told when its turn comes to be published.
+    if let Ok(Event::Order(created)) = Event::decode(None, &record.entry.event) {
+        orders.fold_queued(created.order_id, &ordered(&created));
+    }
+}
+
+fn ordered(created: &OrderCreated) -> CreateOrderRequest {
+    CreateOrderRequest { product_id: created.product_id, quantity: created.quantity }
 }

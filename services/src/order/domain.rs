@@ -30,7 +30,7 @@ impl Known {
 /// What to do with a request for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision<T> {
-    /// It stands in the log with this content: answer as the first time.
+    /// It stands in the log or in the queue with this content: answer as the first time.
     Repeat,
     /// The id stands for another order.
     Contradiction,
@@ -76,13 +76,18 @@ impl<T: Clone> Orders<T> {
         Decision::Publish(handle)
     }
 
-    /// An order has left: it stands in the log when `published`, else nobody knows.
-    pub(super) fn settle(&mut self, order_id: OrderId, published: bool) {
+    /// An order has left: it stands in the log or in the queue when `taken`, else nobody knows.
+    pub(super) fn settle(&mut self, order_id: OrderId, taken: bool) {
         if let Some((order, _)) = self.on_their_way.remove(&order_id)
-            && published
+            && taken
         {
             self.known.entry(order_id).or_insert(Known::new(&order, false));
         }
+    }
+
+    /// An order waits in the queue since before this process began.
+    pub(super) fn fold_queued(&mut self, order_id: OrderId, order: &CreateOrderRequest) {
+        self.known.entry(order_id).or_insert(Known::new(order, false));
     }
 
     /// Folds one record of the log: the first of an order is the truth, later ones are repeats.
@@ -150,6 +155,16 @@ mod tests {
         orders.fold(id(), &order(1));
         orders.fold(id(), &order(2));
         assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+    }
+
+    #[test]
+    fn a_queued_order_is_known_after_a_restart_and_yields_to_the_log() {
+        let mut orders = Orders::default();
+        orders.fold_queued(id(), &order(1));
+        assert_eq!(ask(&mut orders, 1), Decision::Repeat);
+        assert_eq!(ask(&mut orders, 2), Decision::Contradiction);
+        orders.fold(id(), &order(2));
+        assert_eq!(ask(&mut orders, 2), Decision::Repeat);
     }
 
     #[test]

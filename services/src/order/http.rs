@@ -10,14 +10,15 @@ use contract::http::{CreateOrderRequest, CreateOrderResponse, ErrorResponse, IDE
 use utoipa::OpenApi;
 
 use super::create::{CreateError, Desk};
+use super::dispatch::DispatchError;
+use super::queue::QueueError;
 use super::request::{self, Invalid};
 use crate::kit::health::Health;
 use crate::kit::http::{ApiError, FreshlyCreated, Limited, json_body, limited};
-use crate::kit::publisher::PublishError;
 use crate::kit::trace::TraceContext;
 
-/// When a client should try again whose order could not be published.
-const RETRY_AFTER_SECONDS: u64 = 1;
+/// When a client should try again whose order could not even be queued: Kafka takes a while to return.
+const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// The `status` of every order taken (specification §5.1).
 const CREATED: &str = "created";
@@ -111,8 +112,8 @@ impl From<CreateError> for ApiError {
                 "Idempotency-Key was used for another order",
                 "send the same body again, or another key",
             ),
-            CreateError::Publish(error) => {
-                tracing::warn!(%error, "order not published");
+            CreateError::Dispatch(error) => {
+                tracing::warn!(%error, "order not taken");
                 Self::unavailable("order not confirmed", advice(&error), RETRY_AFTER_SECONDS)
             }
         }
@@ -120,6 +121,15 @@ impl From<CreateError> for ApiError {
 }
 
 /// With the same key a repeat cannot create a second order, whether or not the first attempt did.
-fn advice(error: &PublishError) -> String {
-    format!("{error}: repeat the request with the same Idempotency-Key")
+fn advice(error: &DispatchError) -> String {
+    let reason = match error {
+        DispatchError::Refused(_) => "Kafka refuses orders",
+        DispatchError::Queue(QueueError::Full) => {
+            "Kafka is out of reach, and as many orders wait for it as may"
+        }
+        DispatchError::Queue(QueueError::Unwritable(_)) => {
+            "Kafka is out of reach, and the order could not be written to disk"
+        }
+    };
+    format!("{reason}: repeat the request with the same Idempotency-Key")
 }

@@ -4,31 +4,41 @@
 //! |---|---|
 //! | [`request`] | a request body to an order, or to a message that helps; pure |
 //! | [`domain`] | which orders are known, which are on their way; pure |
-//! | [`create`] | one order from its request to the log |
+//! | [`create`] | one order from its request to the log, or to the queue |
+//! | [`dispatch`] | the two ways there, and the circuit breaker that chooses |
+//! | [`queue`] | orders that wait for Kafka, on disk |
+//! | [`drain`] | the queue follows into the log |
 //! | [`consume`] | the log's orders to the domain |
 //! | [`http`] | `POST /order` |
 
+mod args;
 mod consume;
 mod create;
+mod dispatch;
 mod domain;
+mod drain;
 mod http;
+mod queue;
 mod request;
 
 pub(crate) use self::http::Api;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use contract::process::port;
 use contract::topics::Topic;
-use create::Desk;
 
-use crate::cli::CommonArgs;
+pub use self::args::Args;
+use self::create::Desk;
+use self::dispatch::Dispatch;
+use self::domain::Orders;
+use self::queue::Queue;
+use crate::kit::breaker::Guard;
 use crate::kit::clock::Clock;
 use crate::kit::follower::Follower;
 use crate::kit::health::Health;
-use crate::kit::http::{EdgeArgs, Limited};
+use crate::kit::http::Limited;
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
@@ -36,27 +46,27 @@ use crate::kit::snapshot::Cut;
 
 const NAME: &str = "order";
 
-/// Command line of the order service.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    pub common: CommonArgs,
-    /// Orders a minute from one client address; 0 for no limit.
-    #[arg(long, env = "ORDER_LIMIT", default_value_t = 10)]
-    pub order_limit: u32,
-    /// How long an order may wait for Kafka before the client is told 503, in milliseconds.
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=9_000))]
-    pub publish_timeout_ms: u64,
-    #[command(flatten)]
-    pub edge: EdgeArgs,
-}
+/// The folder of the queue in the service's own.
+const QUEUE: &str = "queue";
 
 /// Takes orders until told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let proxies = args.edge.proxies()?;
     let process = Process::begin(NAME, port::ORDER, &args.common.process, Health::new).await?;
     let (clock, health) = (process.clock.clone(), Arc::clone(&process.health));
-    let desk = Desk::new(clock.clone());
+    let mut orders = Orders::default();
+    let folder = args.common.state_dir(NAME).join(QUEUE);
+    let queue = Queue::open(&folder, args.away.queue(), clock.clone(), |record| {
+        consume::fold_queued(&mut orders, record);
+    })?;
+    let breaker = Guard::new("publishing", args.away.breaker(), clock.clone());
+    let dispatch = Arc::new(Dispatch::new(breaker, queue));
+    let desk = Desk::new(orders, Arc::clone(&dispatch), clock.clone());
+    let told = Arc::clone(&dispatch);
+    health.add_to_report(move |report| {
+        report.breaker = Some(told.breaker.state().name().to_owned());
+        report.queue = Some(told.queue.depth());
+    });
     let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
     let serving = process.serve(Routes {
         public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
@@ -65,25 +75,39 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         management: Router::new(),
     })?;
     let announcement = serving.announcement;
-    let worked = serving.run(work(&args, clock, &desk, &health, announcement)).await;
+    let worked = serving.run(work(&args, clock, &desk, &dispatch, &health, announcement)).await;
     desk.finish().await;
     worked
 }
 
-/// Opens the desk and keeps it informed. Ends only when it fails.
+/// Opens the way to the log, keeps the desk informed and drains the queue. Ends only when it fails.
 async fn work(
     args: &Args,
     clock: Clock,
     desk: &Desk,
+    dispatch: &Dispatch,
     health: &Health,
     announcement: Announcement,
 ) -> anyhow::Result<()> {
-    let log = Log::connect(&args.common, Topic::Orders.producer(), clock).await?;
-    let patience = Some(Duration::from_millis(args.publish_timeout_ms));
-    let settings = PublisherSettings { patience, ..PublisherSettings::default() };
-    desk.open(Publisher::start(&log, Topic::Orders, settings, None));
-    health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
-    let follower = follower.with_lag(Topic::Orders.producer());
-    consume::follow(follower, desk, health, announcement).await
+    let reporting = drain::report(dispatch, &clock);
+    let working = async {
+        let log = Log::connect(&args.common, Topic::Orders.producer(), clock.clone()).await?;
+        let patience = Some(args.away.patience());
+        let settings = PublisherSettings { patience, ..PublisherSettings::default() };
+        let publisher = Publisher::start(&log, Topic::Orders, settings, None);
+        dispatch.open(publisher.clone());
+        health.set_kafka_connected(true);
+        let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
+        let follower = follower.with_lag(Topic::Orders.producer());
+        tokio::select! {
+            biased;
+            followed = consume::follow(follower, desk, health, announcement) => followed,
+            drained = drain::drain(dispatch, &publisher) => match drained {},
+        }
+    };
+    tokio::select! {
+        biased;
+        worked = working => worked,
+        reported = reporting => match reported {},
+    }
 }

@@ -5,29 +5,37 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use contract::topics::Topic;
 use futures_util::future::try_join_all;
+use tracing::{info, warn};
 
 use crate::kit::log::{Log, LogError};
 
-/// How long a service looks for its broker at the start before it gives up.
-const START_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before the broker is looked for again, doubled up to the maximum while nobody answers.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Makes sure that every topic of the shop exists with the log's number of partitions.
+/// Makes sure that every topic of the shop exists with the log's number of partitions. Waits for a broker
+/// for as long as it takes: a service must outlive the outage in which it was started.
 ///
 /// # Errors
-/// When no broker answers within [`START_PATIENCE`], or a topic has another number of partitions.
+/// When a topic has another number of partitions, or may not be created.
 pub(crate) async fn ensure(log: &Log, brokers: &str) -> anyhow::Result<()> {
-    let deadline = log.clock.monotonic() + START_PATIENCE;
+    let mut pause = FIRST_PAUSE;
     loop {
         match create_missing(log).await {
-            Ok(found) => return check(&found, log.partitions),
-            Err(error @ LogError::Refused(_)) => return Err(error).context("cannot create topics"),
-            Err(error) if log.clock.monotonic() >= deadline => {
-                bail!("no Kafka broker answers at {brokers}: {error}");
+            Ok(found) => {
+                if pause > FIRST_PAUSE {
+                    info!(brokers, "a Kafka broker answers");
+                }
+                return check(&found, log.partitions);
             }
-            Err(_unavailable) => tokio::time::sleep(PAUSE).await,
+            Err(error @ LogError::Refused(_)) => return Err(error).context("cannot create topics"),
+            Err(error) => {
+                if pause == FIRST_PAUSE {
+                    warn!(brokers, %error, "no Kafka broker answers: waiting for one");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         }
     }
 }

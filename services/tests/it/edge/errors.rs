@@ -148,19 +148,6 @@ async fn before_it_has_read_the_log_a_service_answers_503_and_says_when_to_come_
 }
 
 #[tokio::test]
-async fn an_order_that_the_log_does_not_confirm_is_answered_503() {
-    let broker = broker();
-    let arguments = ["order", "--publish-timeout-ms", "300"];
-    let order = Service::on(broker.address(), &arguments).await;
-    broker.stop().await;
-    let request = post("/order", &[JSON, ("idempotency-key", "k")], ORDER);
-    let answer = send_from(HERE, order.address, request).await;
-    assert!(answer.error(503).details.contains("Idempotency-Key"));
-    assert_eq!(answer.number("x-ratelimit-remaining"), 10, "what failed does not count");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-}
-
-#[tokio::test]
 async fn a_client_that_never_ends_its_headers_is_cut_off() {
     let gateway = Service::start(&["gateway", "--port", "0"]).await;
     let mut stream = connect_from(HERE, gateway.address).await;

@@ -11,6 +11,7 @@ mod limits;
 mod management;
 #[cfg(target_os = "linux")]
 mod memory;
+mod queue;
 pub(crate) mod records;
 mod sockets;
 mod sockets_bounds;

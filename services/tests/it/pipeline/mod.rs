@@ -3,7 +3,7 @@
 mod crashes;
 mod fencing;
 mod group;
-mod history;
+pub(crate) mod history;
 mod parked;
 mod races;
 mod saga;

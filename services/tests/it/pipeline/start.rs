@@ -1,8 +1,13 @@
-//! What keeps a service from starting is said in one line.
+//! What keeps a service from starting is said in one line; what may come later is waited for.
 
+use std::net::SocketAddr;
+
+use contract::http::Health;
 use rskafka::client::ClientBuilder;
 
-use crate::edge::child::Service;
+use super::history::PAUSE;
+use crate::edge::child::{DEADLINE, Service};
+use crate::edge::client::read;
 
 #[tokio::test]
 async fn another_number_of_partitions_is_refused() {
@@ -16,14 +21,42 @@ async fn another_number_of_partitions_is_refused() {
     assert!(message.contains("payment has 3 partitions"), "{message}");
 }
 
+/// An address where nobody listens: free a moment ago, and nobody else asks for a port by its number.
+fn nowhere() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
 #[tokio::test]
-async fn a_broker_out_of_reach_is_named() {
-    let occupied = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let kafka = occupied.local_addr().unwrap().to_string();
-    drop(occupied);
-    let (message, status) =
-        Service::fail(&["notification", "--kafka", &kafka, "--port", "0"]).await;
-    assert!(!status.success());
-    assert!(message.contains(&kafka), "{message}");
-    assert_eq!(message.trim().lines().count(), 1, "{message}");
+async fn services_wait_for_a_broker_that_comes_later() {
+    let kafka = nowhere();
+    let mut waiting = Vec::new();
+    for name in ["order", "inventory", "notification", "status"] {
+        waiting.push(Service::starting(&[name, "--kafka", &kafka.to_string()]).await);
+    }
+    for service in &waiting {
+        let health: Health = read(service.address, "/health").await.json();
+        let told = (health.status.as_str(), health.kafka.as_str());
+        assert_eq!(told, ("starting", "disconnected"));
+        assert_eq!(read(service.address, "/ready").await.status, 503);
+    }
+    let _broker =
+        sim::Broker::start_with(sim::Options { listen: kafka, ..sim::Options::default() });
+    for service in &waiting {
+        let ready = async {
+            while read(service.address, "/ready").await.status != 200 {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, ready).await.expect("ready once the broker is there");
+        let health: Health = read(service.address, "/health").await.json();
+        assert_eq!(health.kafka, "connected");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_waits_for_its_broker_stops_when_told_to() {
+    let kafka = nowhere().to_string();
+    let mut service = Service::starting(&["shipping", "--kafka", &kafka]).await;
+    service.terminate();
+    assert!(service.ended().await.success());
 }

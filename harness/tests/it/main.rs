@@ -8,6 +8,7 @@ mod draft;
 mod logs;
 mod process;
 mod records;
+mod replay;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;

@@ -74,6 +74,9 @@ pub struct Health {
     pub uptime_seconds: u64,
     /// `connected` or `disconnected`; `unused` at the gateway, which knows no Kafka.
     pub kafka: String,
+    /// Records behind the log, while these are more than the service's limit
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
 }
 
 /// Request header that makes `POST /order` and the gateway's charge repeatable.

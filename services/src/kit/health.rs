@@ -2,7 +2,7 @@
 //! other routes ask.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -27,6 +27,8 @@ pub(crate) struct Health {
     ready: AtomicBool,
     stopping: AtomicBool,
     kafka_connected: AtomicBool,
+    /// Records behind the log, while that is more than the limit; else 0.
+    lag: AtomicU64,
 }
 
 impl Health {
@@ -48,6 +50,7 @@ impl Health {
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             kafka_connected: AtomicBool::new(false),
+            lag: AtomicU64::new(0),
         }
     }
 
@@ -67,6 +70,11 @@ impl Health {
         if self.kafka_connected.swap(connected, Ordering::AcqRel) != connected {
             KAFKA_CONNECTED.set(f64::from(u8::from(connected)));
         }
+    }
+
+    /// The service is so many records behind the log, which is more than it should be.
+    pub(crate) fn set_lag(&self, records: Option<u64>) {
+        self.lag.store(records.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -117,6 +125,7 @@ impl Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.monotonic().as_secs(),
             kafka: kafka.to_owned(),
+            lag: Some(self.lag.load(Ordering::Relaxed)).filter(|records| *records > 0),
         }
     }
 }

@@ -143,6 +143,13 @@ table! {
     SNAPSHOT_ORDERS: Gauge = "snapshot_orders", "Orders in the snapshots that were written last.";
     SNAPSHOTS_REFUSED: Counter = "snapshots_refused_total", "Snapshots that could not be used at a start.";
     SNAPSHOT_ORDERS_RESTORED: Gauge = "snapshot_orders_restored", "Orders that the last start took from snapshots.";
+    REPLAYS: Counter = "replays_total", "Replays that have ended, by trigger and outcome.";
+    REPLAY_EVENTS: Counter = "replay_events_total", "Events that replays have read.";
+    REPLAY_PROGRESS: Gauge = "replay_progress", "Share of the replay under way that is done, 0 to 1.";
+    REPLAY_RATE: Gauge = "replay_events_per_second", "Rate of the replay under way.";
+    REPLAY_DIFFERENCES: Gauge = "replay_differences", "Orders in which the last replay found another state than the live one.";
+    STATE_CONSISTENT: Gauge = "state_consistent", "1 when the last replay found the state as the log says, or mended it; 0 when not.";
+    LAG: Gauge = "lag_records", "Records that the service is behind the log.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`request`] | a request body to an order, or to a message that helps; pure |
 //! | [`domain`] | which orders are known, which are on their way; pure |
+//! | [`known`] | what was ordered under each id, as snapshots keep it |
 //! | [`create`] | one order from its request to the log |
 //! | [`consume`] | the log's orders to the domain |
 //! | [`http`] | `POST /order` |
@@ -12,6 +13,7 @@ mod consume;
 mod create;
 mod domain;
 mod http;
+mod known;
 mod request;
 
 pub(crate) use self::http::Api;
@@ -19,20 +21,19 @@ pub(crate) use self::http::Api;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use contract::process::port;
 use contract::topics::Topic;
 use create::Desk;
 
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
-use crate::kit::follower::Follower;
 use crate::kit::health::Health;
 use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
-use crate::kit::snapshot::Cut;
+use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::worker::Upkeep;
 
 const NAME: &str = "order";
 
@@ -58,14 +59,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (clock, health) = (process.clock.clone(), Arc::clone(&process.health));
     let desk = Desk::new(clock.clone());
     let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
+    let (replays, mailbox) =
+        Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
     let serving = process.serve(Routes {
         public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
         origins: Some(args.edge.origins()),
         door: args.edge.door()?,
-        management: Router::new(),
+        management: replay::http::routes(Arc::clone(&replays)),
     })?;
     let announcement = serving.announcement;
-    let worked = serving.run(work(&args, clock, &desk, &health, announcement)).await;
+    let worked =
+        serving.run(work(&args, clock, &desk, &health, (replays, mailbox), announcement)).await;
     desk.finish().await;
     worked
 }
@@ -76,6 +80,7 @@ async fn work(
     clock: Clock,
     desk: &Desk,
     health: &Health,
+    replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, Topic::Orders.producer(), clock).await?;
@@ -83,7 +88,6 @@ async fn work(
     let settings = PublisherSettings { patience, ..PublisherSettings::default() };
     desk.open(Publisher::start(&log, Topic::Orders, settings, None));
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
-    let follower = follower.with_lag(Topic::Orders.producer());
-    consume::follow(follower, desk, health, announcement).await
+    let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
+    consume::follow(upkeep, desk, health, announcement).await
 }

@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, and nothing behind it.
 
+mod replay;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
+
+pub use replay::{Place, ReplayArgs};
 
 use crate::supervise::Replicas;
 
@@ -46,6 +50,9 @@ pub enum Command {
     /// Check the orders in the topics of any Kafka cluster
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArgs),
+    /// Check a running service's state against the log, or set back a consumer group
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Box<ReplayArgs>),
     /// List, check or print scenarios
     Scenarios {
         #[command(subcommand)]

@@ -1,12 +1,13 @@
-//! The few GET requests that the harness itself sends, from an address of its choice.
+//! The few requests that the harness itself sends, from an address of its choice.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::request;
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One kept-alive connection to one service.
 pub struct Connection {
     authority: String,
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
 }
 
 impl Connection {
@@ -51,9 +52,27 @@ impl Connection {
     /// # Errors
     /// The connection broke, or no answer came in time.
     pub async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-        let request = Request::get(path)
+        self.send(Request::get(path), path, Bytes::new()).await
+    }
+
+    /// Sends JSON.
+    ///
+    /// # Errors
+    /// As [`Connection::get`].
+    pub async fn post(&mut self, path: &str, json: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request, path, json).await
+    }
+
+    async fn send(
+        &mut self,
+        request: request::Builder,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = request
             .header(header::HOST, &self.authority)
-            .body(Empty::new())
+            .body(Full::new(body))
             .with_context(|| format!("{path} is no path"))?;
         let exchange = async {
             self.sender.ready().await?;
@@ -63,8 +82,8 @@ impl Connection {
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
-            .with_context(|| format!("GET {path}: no answer in {} s", PATIENCE.as_secs()))?
-            .with_context(|| format!("GET {path}"))
+            .with_context(|| format!("{path}: no answer in {} s", PATIENCE.as_secs()))?
+            .context(path.to_owned())
     }
 }
 

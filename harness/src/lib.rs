@@ -6,6 +6,7 @@
 //! | [`run`] | the phases of a scenario: shop, load, audit, report |
 //! | [`up`] | the shop on its known ports, to stay |
 //! | [`audit`] | the log against what clients were told; [`audit_command`] does it on any cluster |
+//! | [`replay`] | checks a running service against the log; sets back a group |
 //! | [`scenarios`] | scenarios by file or name; [`settings`] is what they say about their shop |
 //! | [`supervise`] | starts children, restarts them on their port, ends them |
 //! | [`chaos`] | kills services by schedule, and tells how fast they came back; [`rolling`] restarts them in order |
@@ -23,6 +24,7 @@ pub mod chaos;
 pub mod cli;
 pub mod exit;
 pub mod http;
+pub mod replay;
 pub mod rolling;
 pub mod run;
 pub mod say;

@@ -7,6 +7,7 @@ pub use crate::gateway::Args as GatewayArgs;
 pub use crate::inventory::Args as InventoryArgs;
 pub use crate::kit::http::EdgeArgs;
 pub use crate::kit::process::ProcessArgs;
+pub use crate::kit::replay::ReplayArgs;
 pub use crate::kit::snapshot::keeper::SnapshotArgs;
 pub use crate::notification::Args as NotificationArgs;
 pub use crate::order::Args as OrderArgs;
@@ -61,6 +62,8 @@ pub struct CommonArgs {
     pub fetch_linger_ms: u64,
     #[command(flatten)]
     pub snapshots: SnapshotArgs,
+    #[command(flatten)]
+    pub replays: ReplayArgs,
 }
 
 /// More partitions than this is a typing error: each costs every service a connection per topic.

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`checkpoint`] | what the snapshots in a data folder stand for |
 //! | [`cli`] | the command line of every service |
 //! | `order` | `POST /order`: publishes `OrderCreated` |
 //! | [`inventory`] | reserves, gives back and accounts for stock |
@@ -15,6 +16,7 @@
 //!
 //! Services know each other only through the log (`contract` holds what crosses it).
 
+pub mod checkpoint;
 pub mod cli;
 mod gateway;
 pub mod inventory;

@@ -24,7 +24,7 @@ pub const GROUPS: [(&str, &[Topic]); 4] = [
 
 /// Both are served by every Kafka since 2.0 and by Kafka 4, and have no flexible fields.
 const FIND_COORDINATOR_VERSION: i16 = 2;
-const OFFSET_FETCH_VERSION: i16 = 5;
+pub(crate) const OFFSET_FETCH_VERSION: i16 = 5;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Far above what a shop's groups have to tell.
@@ -56,12 +56,7 @@ impl Commits {
         let mut commits = BTreeMap::new();
         let mut bootstrap = Broker::connect_any(kafka).await?;
         for (group, _) in GROUPS {
-            let request =
-                FindCoordinatorRequest::default().with_key(StrBytes::from_static_str(group));
-            let found = bootstrap.ask(&request, FIND_COORDINATOR_VERSION).await?;
-            ensure!(found.error_code == 0, "{group} has no coordinator: code {}", found.error_code);
-            let mut coordinator =
-                Broker::connect(&format!("{}:{}", found.host.as_str(), found.port)).await?;
+            let mut coordinator = bootstrap.coordinator(group).await?;
             let request = OffsetFetchRequest::default()
                 .with_group_id(GroupId(StrBytes::from_static_str(group)))
                 .with_topics(None);
@@ -82,8 +77,16 @@ impl Commits {
     }
 }
 
+/// The broker that keeps the offsets of `group`. `kafka` is `HOST:PORT`, several joined by commas.
+///
+/// # Errors
+/// No broker answers, or not as Kafka does.
+pub(crate) async fn coordinator(kafka: &str, group: &str) -> anyhow::Result<Broker> {
+    Broker::connect_any(kafka).await?.coordinator(group).await
+}
+
 /// A connection on which one request at a time is answered.
-struct Broker {
+pub(crate) struct Broker {
     address: String,
     stream: TcpStream,
 }
@@ -108,10 +111,22 @@ impl Broker {
         Ok(Self { address: address.to_owned(), stream })
     }
 
-    async fn ask<R: Request>(&mut self, request: &R, version: i16) -> anyhow::Result<R::Response> {
+    async fn coordinator(&mut self, group: &str) -> anyhow::Result<Self> {
+        let key = StrBytes::from_string(group.to_owned());
+        let request = FindCoordinatorRequest::default().with_key(key);
+        let found = self.ask(&request, FIND_COORDINATOR_VERSION).await?;
+        ensure!(found.error_code == 0, "{group} has no coordinator: code {}", found.error_code);
+        Self::connect(&format!("{}:{}", found.host.as_str(), found.port)).await
+    }
+
+    pub(crate) async fn ask<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> anyhow::Result<R::Response> {
         let asking = tokio::time::timeout(PATIENCE, exchange(&mut self.stream, request, version));
         let answer = asking.await.map_err(anyhow::Error::from).flatten();
-        answer.with_context(|| format!("asking Kafka at {} for commits", self.address))
+        answer.with_context(|| format!("asking Kafka at {} about a group", self.address))
     }
 }
 

@@ -9,6 +9,7 @@ mod kafka_away;
 mod logs;
 mod process;
 mod records;
+mod replay;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;

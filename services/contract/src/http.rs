@@ -80,6 +80,9 @@ pub struct Health {
     /// Orders that wait in the order service's local queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<u64>,
+    /// Records behind the log, while these are more than the service's limit
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
 }
 
 /// Request header that makes `POST /order` and the gateway's charge repeatable.

@@ -7,6 +7,7 @@ use crate::ids::OrderId;
 
 /// The body of `POST /replay`. What is left out has the specification's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayRequest {
     pub from: ReplayFrom,
@@ -29,6 +30,7 @@ impl Default for ReplayRequest {
 
 /// Where a replay begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayFrom {
     /// With the last snapshot, or with the oldest event when there is none.
@@ -39,6 +41,7 @@ pub enum ReplayFrom {
 
 /// Why a replay took place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayTrigger {
     Manual,
@@ -50,6 +53,7 @@ pub enum ReplayTrigger {
 
 /// How a replay stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayState {
     Running,
@@ -63,16 +67,20 @@ pub enum ReplayState {
 
 /// A replay's progress and findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayReport {
     pub service: String,
     pub trigger: ReplayTrigger,
     pub state: ReplayState,
     pub request: ReplayRequest,
+    #[cfg_attr(feature = "openapi", schema(value_type = chrono::DateTime<chrono::Utc>))]
     pub started_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<chrono::DateTime<chrono::Utc>>))]
     pub finished_at: Option<Timestamp>,
     /// When the snapshot was written that it began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<chrono::DateTime<chrono::Utc>>))]
     pub checkpoint: Option<Timestamp>,
     /// Offsets to read, and read so far.
     pub total: u64,
@@ -96,6 +104,7 @@ pub struct ReplayReport {
 /// An order of which the live state and the replayed one say different things, each as hexadecimal digits
 /// of its encoding; nothing where it does not know the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayDifference {
     pub order_id: OrderId,
     pub live: String,
@@ -104,6 +113,7 @@ pub struct ReplayDifference {
 
 /// What the last start began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StartReport {
     /// Orders that came from snapshots.
     pub orders_restored: u64,
@@ -118,6 +128,7 @@ pub struct StartReport {
 
 /// How far the service is behind the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LagReport {
     pub records: u64,
     /// 0 for no limit.
@@ -127,6 +138,7 @@ pub struct LagReport {
 
 /// The answer to `GET /replay`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayStatus {
     /// The replay that runs, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

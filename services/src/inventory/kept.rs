@@ -41,8 +41,8 @@ impl State for Kept {
         self.ledger.has_taken(order, step)
     }
 
-    fn lend(&mut self, _unit: Unit, undone: Undone) -> Box<dyn Content> {
-        Box::new(self.ledger.lend(undone))
+    fn lend(&mut self, _unit: Unit, undone: Undone) -> Arc<dyn Content> {
+        Arc::new(self.ledger.lend(undone))
     }
 
     fn expect(&mut self, _unit: Unit, orders: usize) {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use contract::events::EventType;
 use contract::ids::OrderId;
@@ -101,7 +102,7 @@ impl State for Steps {
         self.has(partition, order, step)
     }
 
-    fn lend(&mut self, unit: Unit, undone: Undone) -> Box<dyn Content> {
+    fn lend(&mut self, unit: Unit, undone: Undone) -> Arc<dyn Content> {
         match self.book(unit) {
             Some(book) => book.lend(undone),
             None => Book::<Taken>::default().lend(undone),

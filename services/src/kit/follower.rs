@@ -82,13 +82,16 @@ impl Follower {
     }
 
     /// How far it is: what stands below has been handed out.
-    #[expect(dead_code, reason = "the snapshots of order and status, which follow, ask for it")]
     pub(crate) const fn read(&self) -> &Cut {
         &self.read
     }
 
+    /// Records that the topics hold and that have not been handed out.
+    pub(crate) fn lag(&self) -> u64 {
+        self.readers.beyond(|place| self.read.get(&place).map_or(0, |mark| mark.next_offset))
+    }
+
     /// Records handed out so far.
-    #[expect(dead_code, reason = "the snapshots of order and status, which follow, ask for it")]
     pub(crate) const fn records(&self) -> u64 {
         self.records
     }

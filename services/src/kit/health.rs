@@ -1,7 +1,7 @@
 //! Whether a service lives (`GET /health`), whether it does its work (`GET /ready`), and the gate that
 //! other routes ask.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -27,6 +27,8 @@ pub(crate) struct Health {
     ready: AtomicBool,
     stopping: AtomicBool,
     kafka_connected: AtomicBool,
+    /// Records behind the log, while that is more than the limit; else 0.
+    lag: AtomicU64,
     more: OnceLock<More>,
 }
 
@@ -59,6 +61,7 @@ impl Health {
             stopping: AtomicBool::new(false),
             kafka_connected: AtomicBool::new(false),
             more: OnceLock::new(),
+            lag: AtomicU64::new(0),
         }
     }
 
@@ -83,6 +86,11 @@ impl Health {
         if self.kafka_connected.swap(connected, Ordering::AcqRel) != connected {
             KAFKA_CONNECTED.set(f64::from(u8::from(connected)));
         }
+    }
+
+    /// The service is so many records behind the log, which is more than it should be.
+    pub(crate) fn set_lag(&self, records: Option<u64>) {
+        self.lag.store(records.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -133,6 +141,7 @@ impl Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.monotonic().as_secs(),
             kafka: kafka.to_owned(),
+            lag: Some(self.lag.load(Ordering::Relaxed)).filter(|records| *records > 0),
             breaker: None,
             queue: None,
         };

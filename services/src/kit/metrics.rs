@@ -153,6 +153,13 @@ table! {
     QUEUE_AGE: Gauge = "order_queue_oldest_age", "Age of the oldest order in the local queue, in seconds.";
     QUEUE_COMMIT_SECONDS: Histogram = "order_queue_commit_seconds", "Time that writing and syncing what gathered for the local queue takes.";
     QUEUE_DAMAGE: Counter = "order_queue_damage_total", "Places in the local queue's files that could not be read.";
+    REPLAYS: Counter = "replays_total", "Replays that have ended, by trigger and outcome.";
+    REPLAY_EVENTS: Counter = "replay_events_total", "Events that replays have read.";
+    REPLAY_PROGRESS: Gauge = "replay_progress", "Share of the replay under way that is done, 0 to 1.";
+    REPLAY_RATE: Gauge = "replay_events_per_second", "Rate of the replay under way.";
+    REPLAY_DIFFERENCES: Gauge = "replay_differences", "Orders in which the last replay found another state than the live one.";
+    STATE_CONSISTENT: Gauge = "state_consistent", "1 when the last replay found the state as the log says, or mended it; 0 when not.";
+    LAG: Gauge = "lag_records", "Records that the service is behind the log.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }

@@ -10,6 +10,8 @@
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
+//! | [`fed`] | a state that a follower feeds |
+//! | [`replay`] | checks a state against the log, and mends it |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`lag`] | how far a consumer is behind |
 //! | [`lease`] | until when a member of a group may write |
@@ -23,6 +25,7 @@ pub(crate) mod breaker;
 pub(crate) mod client_address;
 pub(crate) mod clock;
 pub(crate) mod dead_letter;
+pub(crate) mod fed;
 pub(crate) mod first_wins;
 pub(crate) mod follower;
 pub(crate) mod health;
@@ -38,6 +41,7 @@ pub(crate) mod progress;
 pub(crate) mod publisher;
 pub(crate) mod reader;
 pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod rng;
 pub(crate) mod service;
 pub(crate) mod shutdown;

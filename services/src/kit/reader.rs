@@ -1,6 +1,7 @@
 //! Reading partitions: one task each, all of a process on the same beat.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use contract::topics::Topic;
@@ -61,6 +62,7 @@ pub(crate) struct Readers {
     inbox: mpsc::Receiver<Message>,
     behind: usize,
     cut_off: usize,
+    ends: Vec<((Topic, i32), Arc<AtomicI64>)>,
     _tasks: JoinSet<()>,
 }
 
@@ -78,11 +80,22 @@ impl Readers {
         let (outbox, inbox) = mpsc::channel(WAITING_BATCHES);
         let behind = spans.len();
         let mut tasks = JoinSet::new();
+        let mut ends = Vec::with_capacity(spans.len());
         for span in spans {
-            let reader = Reader { log: log.clone(), span, linger, outbox: outbox.clone() };
+            let end = Arc::new(AtomicI64::new(0));
+            ends.push(((span.topic, span.partition), Arc::clone(&end)));
+            let reader = Reader { log: log.clone(), span, linger, outbox: outbox.clone(), end };
             tasks.spawn(reader.run());
         }
-        Self { inbox, behind, cut_off: 0, _tasks: tasks }
+        Self { inbox, behind, cut_off: 0, ends, _tasks: tasks }
+    }
+
+    /// How many records the partitions hold, as far as is known, beyond what `done` says of each.
+    pub(crate) fn beyond(&self, done: impl Fn((Topic, i32)) -> i64) -> u64 {
+        let beyond = |(place, end): &((Topic, i32), Arc<AtomicI64>)| {
+            u64::try_from(end.load(Ordering::Relaxed) - done(*place)).unwrap_or(0)
+        };
+        self.ends.iter().map(beyond).sum()
     }
 
     /// The next reading; `None` when every span has been read to its end.
@@ -123,6 +136,8 @@ struct Reader {
     span: Span,
     linger: Duration,
     outbox: mpsc::Sender<Message>,
+    /// The high watermark as the last fetch told it.
+    end: Arc<AtomicI64>,
 }
 
 impl Reader {
@@ -205,6 +220,7 @@ impl Reader {
 
     async fn deliver(&self, fetched: Fetched, place: &mut Place) -> Flow {
         let high_watermark = fetched.high_watermark;
+        self.end.store(high_watermark, Ordering::Relaxed);
         let target = *place.target.get_or_insert(high_watermark);
         let brought = !fetched.records.is_empty();
         if brought {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::health::Health;
 use super::log::Log;
 use super::process::{Announcement, Process, Routes};
+use super::replay::{self, Mailbox, Replays};
 use super::shutdown::Shutdown;
-use super::snapshot::Keeper;
-use super::worker::{Domain, Worker, WorkerSettings};
+use super::worker::{Domain, Upkeep, Worker, WorkerSettings};
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
 
@@ -26,11 +26,16 @@ pub(crate) async fn run<D: Domain>(
     let process = Process::begin(settings.service, known_port, &args.process, Health::new).await?;
     let (clock, shutdown) = (process.clock.clone(), process.shutdown.clone());
     let health = Arc::clone(&process.health);
-    let (domain, routes) = parts(&process)?;
+    let (domain, mut routes) = parts(&process)?;
+    let (replays, mailbox) =
+        Replays::new(settings.service, clock.clone(), Arc::clone(&health), args.replays);
+    routes.management = routes.management.merge(replay::http::routes(Arc::clone(&replays)));
     let serving = process.serve(routes)?;
     let announcement = serving.announcement;
     // The worker hears of the shutdown itself: it finishes what is in flight first.
-    let worked = work(args, clock, settings, domain, &health, &shutdown, announcement).await;
+    let replay = (replays, mailbox);
+    let worked =
+        work(args, clock, (settings, domain), &health, &shutdown, replay, announcement).await;
     serving.end().await;
     worked
 }
@@ -38,10 +43,10 @@ pub(crate) async fn run<D: Domain>(
 async fn work<D: Domain>(
     args: &CommonArgs,
     clock: Clock,
-    settings: WorkerSettings,
-    domain: D,
+    (settings, domain): (WorkerSettings, D),
     health: &Arc<Health>,
     shutdown: &Shutdown,
+    replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = tokio::select! {
@@ -49,8 +54,7 @@ async fn work<D: Domain>(
         () = shutdown.cancelled() => return Ok(()),
         log = Log::connect(args, settings.service, clock) => log?,
     };
-    let folder = args.state_dir(settings.service);
-    let keeper = Keeper::new(folder, settings.service, &log, args.snapshots);
+    let upkeep = Upkeep::new(args, settings.service, &log, replay);
     let on_ready = Box::new(move || announcement.print());
-    Worker::new(settings, domain, log, Arc::clone(health), keeper, on_ready).run(shutdown).await
+    Worker::new(settings, domain, log, Arc::clone(health), upkeep, on_ready).run(shutdown).await
 }

@@ -29,8 +29,10 @@ use super::lease::Lease;
 use super::log::{Log, Received};
 use super::metrics::{GROUP_CHANGES, GROUP_PARTITIONS};
 use super::publisher::{Publisher, PublisherSettings};
+use super::replay::{Mailbox, Replacement, Replays, Request, Subject};
 use super::shutdown::Shutdown;
-use super::snapshot::{Cut, Keeper, State, Unit};
+use super::snapshot::{Cut, Keeper, Start, State, Unit};
+use crate::cli::CommonArgs;
 
 /// Between two commits: what a crash makes a service read again.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -91,6 +93,27 @@ pub(crate) trait Domain: Send {
     }
 }
 
+/// What keeps a state safe and checked.
+pub(crate) struct Upkeep {
+    pub(crate) keeper: Keeper,
+    pub(crate) replays: Arc<Replays>,
+    pub(crate) mailbox: Mailbox,
+}
+
+impl Upkeep {
+    /// For a service that has reached the log.
+    pub(crate) fn new(
+        args: &CommonArgs,
+        service: &'static str,
+        log: &Log,
+        (replays, mailbox): (Arc<Replays>, Mailbox),
+    ) -> Self {
+        let keeper = Keeper::new(args.state_dir(service), service, log, args.snapshots);
+        replays.open(keeper.finder.clone());
+        Self { keeper, replays, mailbox }
+    }
+}
+
 /// A service's work in its group.
 pub(crate) struct Worker<D> {
     settings: WorkerSettings,
@@ -99,7 +122,10 @@ pub(crate) struct Worker<D> {
     publisher: Publisher,
     lease: Lease,
     health: Arc<Health>,
-    keeper: Keeper,
+    upkeep: Upkeep,
+    /// The partitions that are ours, and what had been committed when they came.
+    place: Option<(Share, Offsets)>,
+    start: Start,
     /// Called once, when the service does its work.
     on_ready: Option<Box<dyn FnOnce() -> anyhow::Result<()> + Send>>,
 }
@@ -110,13 +136,14 @@ impl<D: Domain> Worker<D> {
         mut domain: D,
         log: Log,
         health: Arc<Health>,
-        keeper: Keeper,
+        upkeep: Upkeep,
         on_ready: Box<dyn FnOnce() -> anyhow::Result<()> + Send>,
     ) -> Self {
         let lease = Lease::default();
         let publisher = Publisher::start(&log, settings.output, settings.publisher, Some(&lease));
         domain.attach(&publisher);
-        Self { settings, domain, log, publisher, lease, health, keeper, on_ready: Some(on_ready) }
+        let (place, start, on_ready) = (None, Start::default(), Some(on_ready));
+        Self { settings, domain, log, publisher, lease, health, upkeep, place, start, on_ready }
     }
 
     /// Works until the shutdown begins; then finishes, commits and leaves.
@@ -141,7 +168,7 @@ impl<D: Domain> Worker<D> {
                 }
                 caught_up = advance(&mut assignment, &mut self.domain, &self.publisher) => {
                     if caught_up {
-                        self.ready()?;
+                        self.ready(assignment.as_ref().map_or(0, Assignment::records))?;
                     }
                     self.health.set_kafka_connected(self.is_connected(assignment.as_ref()));
                 }
@@ -149,6 +176,9 @@ impl<D: Domain> Worker<D> {
                     let offsets = assignment.as_mut().and_then(Assignment::uncommitted);
                     membership.commit(offsets.unwrap_or_default());
                     self.keep(assignment.as_ref());
+                }
+                Some(request) = self.upkeep.mailbox.recv() => {
+                    self.serve(request, &mut assignment, &mut membership).await;
                 }
             }
         }
@@ -188,6 +218,7 @@ impl<D: Domain> Worker<D> {
                 let partitions: usize = share.partitions.values().map(Vec::len).sum();
                 changed("assigned", partitions);
                 *assignment = Some(self.begin(&share, &committed).await);
+                self.place = Some((share, committed));
                 membership.take_up();
             }
             group::Event::Revoked => {
@@ -236,22 +267,69 @@ impl<D: Domain> Worker<D> {
                 None => Ok(()),
             }
         };
-        self.keeper.finder.restore(state, units, fits).await.cut
+        self.start = self.upkeep.keeper.finder.restore(state, units, fits).await;
+        self.start.cut.clone()
     }
 
     /// Writes a snapshot when it is time to.
     fn keep(&mut self, assignment: Option<&Assignment>) {
         let Some(assignment) = assignment else { return };
+        self.upkeep.replays.observe_lag(assignment.lag());
         let records = assignment.records();
-        if self.keeper.is_due(records)
+        if self.upkeep.keeper.is_due(records)
             && let Some(exports) = assignment.export(&mut self.domain)
         {
-            self.keeper.write(exports, records);
+            self.upkeep.keeper.write(exports, records);
         }
     }
 
-    fn ready(&mut self) -> anyhow::Result<()> {
+    /// Does what a replay asks for.
+    async fn serve(
+        &mut self,
+        request: Request,
+        assignment: &mut Option<Assignment>,
+        membership: &mut Membership,
+    ) {
+        match request {
+            Request::Export(reply) => {
+                let exports = assignment.as_ref().and_then(|a| a.export(&mut self.domain));
+                let fresh = self.domain.state().map(|state| state.fresh());
+                let subject = exports.zip(fresh);
+                // Whoever asked may have lost patience.
+                drop(reply.send(subject.map(|(exports, fresh)| Subject { exports, fresh })));
+            }
+            Request::Replace(replacement, reply) => {
+                let replaced = self.replace(replacement, assignment, membership).await;
+                drop(reply.send(replaced.map_err(|error| error.to_string())));
+            }
+        }
+    }
+
+    /// Goes on from another state as from a snapshot of it.
+    async fn replace(
+        &mut self,
+        replacement: Replacement,
+        assignment: &mut Option<Assignment>,
+        membership: &mut Membership,
+    ) -> anyhow::Result<()> {
+        let (share, mut committed) = self.place.clone().context("the partitions have gone")?;
+        let units: Vec<Unit> = replacement.exports.iter().map(|export| export.unit).collect();
+        for export in replacement.exports {
+            self.upkeep.keeper.replace(export).await.context("writing the state")?;
+        }
+        warn!(service = self.settings.service, ?units, "the state is replaced");
+        committed.extend(assignment.as_ref().map(Assignment::done).unwrap_or_default());
+        let offsets = self.drain(assignment.take()).await;
+        committed.extend(offsets.clone());
+        membership.commit(offsets);
+        *assignment = Some(self.begin(&share, &committed).await);
+        self.place = Some((share, committed));
+        Ok(())
+    }
+
+    fn ready(&mut self, records: u64) -> anyhow::Result<()> {
         self.domain.caught_up();
+        self.upkeep.replays.started(&self.start, records);
         self.health.set_ready();
         self.on_ready.take().map_or(Ok(()), |on_ready| on_ready())
     }

@@ -20,6 +20,7 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, Server, ServerBuilder};
 
 use crate::kit::health;
 use crate::kit::http::management;
+use crate::kit::replay;
 use crate::{gateway, inventory, order, payment, status};
 
 /// What the specification says of the whole (§5.1).
@@ -93,7 +94,10 @@ fn document() -> OpenApiDocument {
     });
     let everywhere = EVERYWHERE.into_iter().map(|api| part(api, &all));
     let inside = MANAGEMENT.into_iter().map(|api| part(api, &management));
-    let parts = own.chain(everywhere).chain(inside);
+    let gateway = format!(":{}", port::GATEWAY + MANAGEMENT_OFFSET);
+    let with_state = management.iter().filter(|server| !server.url.ends_with(&gateway));
+    let replay = part(replay::http::Api::openapi, &with_state.cloned().collect::<Vec<_>>());
+    let parts = own.chain(everywhere).chain(inside).chain([replay]);
     let mut whole = parts.fold(Whole::openapi(), OpenApiDocument::merge_from);
     common::add_to_all(&mut whole);
     whole

@@ -2,34 +2,64 @@
 
 use contract::events::{Event, OrderCreated};
 use contract::http::CreateOrderRequest;
+use contract::topics::Topic;
+use tokio::time::MissedTickBehavior;
 
 use super::create::Desk;
 use super::domain::Orders;
+use super::known::KnownOrders;
 use super::queue::Record;
-use crate::kit::follower::{Followed, Follower};
+use crate::kit::fed::{self, Fed};
+use crate::kit::follower::Followed;
 use crate::kit::health::Health;
 use crate::kit::log::Received;
 use crate::kit::process::Announcement;
+use crate::kit::snapshot::{Content, State};
+use crate::kit::worker::Upkeep;
 
-/// Folds `orders`, and says that the service is ready once it has caught up. Ends only when it fails.
+/// Begins with the last snapshot, folds `orders` from there on, and says that the service is ready once it has caught up. Ends only when it fails.
 pub(super) async fn follow(
-    mut follower: Follower,
+    mut upkeep: Upkeep,
     desk: &Desk,
     health: &Health,
     announcement: Announcement,
 ) -> anyhow::Result<()> {
-    while let Some(followed) = follower.next().await {
-        match followed {
-            Followed::Records(records) => fold(desk, &records),
-            Followed::Connected(connected) => health.set_kafka_connected(connected),
-            Followed::CaughtUp => {
-                tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
-                health.set_ready();
-                announcement.print()?;
+    let consumer = Topic::Orders.producer();
+    let mut known = KnownOrders::default();
+    let (mut follower, start) = fed::begin(&upkeep, &mut known, &[Topic::Orders], consumer).await;
+    desk.orders().known().adopt(known);
+    let mut tick = tokio::time::interval(fed::TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            followed = follower.next() => match followed {
+                Some(Followed::Records(records)) => fold(desk, &records),
+                Some(Followed::Connected(connected)) => health.set_kafka_connected(connected),
+                Some(Followed::CaughtUp) => {
+                    tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
+                    fed::caught_up(&upkeep, &start, &follower);
+                    health.set_ready();
+                    announcement.print()?;
+                }
+                None => anyhow::bail!("the log can no longer be followed"),
+            },
+            _ = tick.tick() => fed::tick(&mut upkeep, desk, &follower),
+            Some(request) = upkeep.mailbox.recv() => {
+                fed::serve(request, &mut upkeep, desk, &follower, health.is_ready()).await;
             }
         }
     }
-    anyhow::bail!("the log can no longer be followed")
+}
+
+impl Fed for Desk {
+    fn with(&self, work: &mut dyn FnMut(&mut dyn State)) {
+        work(self.orders().known());
+    }
+
+    fn replace(&self, content: &dyn Content, live: &dyn Content) {
+        self.orders().known().replace(content, live);
+    }
 }
 
 fn fold(desk: &Desk, records: &[Received]) {

@@ -3,29 +3,10 @@
 use std::collections::HashMap;
 
 use contract::http::CreateOrderRequest;
-use contract::ids::{OrderId, ProductId};
+use contract::ids::OrderId;
 use foldhash::fast::RandomState;
 
-/// What was ordered under an id: three bytes, since millions of these are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
-    product_id: ProductId,
-    quantity: u8,
-    /// Read from the log, and so the truth. What this process published itself yields to it: another
-    /// instance may have been first.
-    from_log: bool,
-}
-
-impl Known {
-    fn new(order: &CreateOrderRequest, from_log: bool) -> Self {
-        let quantity = u8::try_from(order.quantity).unwrap_or(u8::MAX);
-        Self { product_id: order.product_id, quantity, from_log }
-    }
-
-    fn is(&self, order: &CreateOrderRequest) -> bool {
-        self.product_id == order.product_id && u32::from(self.quantity) == order.quantity
-    }
-}
+use super::known::KnownOrders;
 
 /// What to do with a request for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +24,13 @@ pub(super) enum Decision<T> {
 /// All orders by id. `T` is a handle on an order on its way, by which others can wait for it.
 #[derive(Debug)]
 pub(super) struct Orders<T> {
-    known: HashMap<OrderId, Known, RandomState>,
+    known: KnownOrders,
     on_their_way: HashMap<OrderId, (CreateOrderRequest, T), RandomState>,
 }
 
 impl<T> Default for Orders<T> {
     fn default() -> Self {
-        Self { known: HashMap::default(), on_their_way: HashMap::default() }
+        Self { known: KnownOrders::default(), on_their_way: HashMap::default() }
     }
 }
 
@@ -61,7 +42,7 @@ impl<T: Clone> Orders<T> {
         order: &CreateOrderRequest,
         handle: impl FnOnce() -> T,
     ) -> Decision<T> {
-        if let Some(known) = self.known.get(&order_id) {
+        if let Some(known) = self.known.get(order_id) {
             return if known.is(order) { Decision::Repeat } else { Decision::Contradiction };
         }
         if let Some((other, handle)) = self.on_their_way.get(&order_id) {
@@ -81,26 +62,30 @@ impl<T: Clone> Orders<T> {
         if let Some((order, _)) = self.on_their_way.remove(&order_id)
             && taken
         {
-            self.known.entry(order_id).or_insert(Known::new(&order, false));
+            self.known.note(order_id, &order);
         }
     }
 
     /// An order waits in the queue since before this process began.
     pub(super) fn fold_queued(&mut self, order_id: OrderId, order: &CreateOrderRequest) {
-        self.known.entry(order_id).or_insert(Known::new(order, false));
+        self.known.note(order_id, order);
     }
 
     /// Folds one record of the log: the first of an order is the truth, later ones are repeats.
     pub(super) fn fold(&mut self, order_id: OrderId, order: &CreateOrderRequest) {
-        let known = self.known.entry(order_id).or_insert(Known::new(order, true));
-        if !known.from_log {
-            *known = Known::new(order, true);
-        }
+        self.known.fold(order_id, order);
+    }
+
+    /// What is known, for snapshots and replay.
+    pub(super) const fn known(&mut self) -> &mut KnownOrders {
+        &mut self.known
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use contract::ids::ProductId;
+
     use super::*;
 
     fn order(quantity: u32) -> CreateOrderRequest {

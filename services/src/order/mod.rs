@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`request`] | a request body to an order, or to a message that helps; pure |
 //! | [`domain`] | which orders are known, which are on their way; pure |
+//! | [`known`] | what was ordered under each id, as snapshots keep it |
 //! | [`create`] | one order from its request to the log, or to the queue |
 //! | [`dispatch`] | the two ways there, and the circuit breaker that chooses |
 //! | [`queue`] | orders that wait for Kafka, on disk |
@@ -18,6 +19,7 @@ mod dispatch;
 mod domain;
 mod drain;
 mod http;
+mod known;
 mod queue;
 mod request;
 
@@ -25,7 +27,6 @@ pub(crate) use self::http::Api;
 
 use std::sync::Arc;
 
-use axum::Router;
 use contract::process::port;
 use contract::topics::Topic;
 
@@ -36,13 +37,13 @@ use self::domain::Orders;
 use self::queue::Queue;
 use crate::kit::breaker::Guard;
 use crate::kit::clock::Clock;
-use crate::kit::follower::Follower;
 use crate::kit::health::Health;
 use crate::kit::http::Limited;
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
-use crate::kit::snapshot::Cut;
+use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::worker::Upkeep;
 
 const NAME: &str = "order";
 
@@ -68,14 +69,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         report.queue = Some(told.queue.depth());
     });
     let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
+    let (replays, mailbox) =
+        Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
     let serving = process.serve(Routes {
         public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
         origins: Some(args.edge.origins()),
         door: args.edge.door()?,
-        management: Router::new(),
+        management: replay::http::routes(Arc::clone(&replays)),
     })?;
     let announcement = serving.announcement;
-    let worked = serving.run(work(&args, clock, &desk, &dispatch, &health, announcement)).await;
+    let working = work(&args, clock, &desk, &dispatch, &health, (replays, mailbox), announcement);
+    let worked = serving.run(working).await;
     desk.finish().await;
     worked
 }
@@ -87,6 +91,7 @@ async fn work(
     desk: &Desk,
     dispatch: &Dispatch,
     health: &Health,
+    replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
     let reporting = drain::report(dispatch, &clock);
@@ -97,11 +102,10 @@ async fn work(
         let publisher = Publisher::start(&log, Topic::Orders, settings, None);
         dispatch.open(publisher.clone());
         health.set_kafka_connected(true);
-        let follower = Follower::start(&log, &[Topic::Orders], Cut::new());
-        let follower = follower.with_lag(Topic::Orders.producer());
+        let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
         tokio::select! {
             biased;
-            followed = consume::follow(follower, desk, health, announcement) => followed,
+            followed = consume::follow(upkeep, desk, health, announcement) => followed,
             drained = drain::drain(dispatch, &publisher) => match drained {},
         }
     };

@@ -3,6 +3,8 @@
 //! A parked payment is told by the history alone (confirmed, committed and of no known end), so a snapshot
 //! that takes the history's place has to tell it too.
 
+use std::sync::Arc;
+
 use contract::Timestamp;
 use contract::ids::{OrderId, ProductId};
 use contract::topics::Step;
@@ -28,8 +30,8 @@ impl State for Payments {
         self.steps.has_taken(partition, order, step)
     }
 
-    fn lend(&mut self, unit: Unit, undone: Undone) -> Box<dyn Content> {
-        Box::new(Kept { steps: self.steps.lend(unit, undone), unpaid: self.unpaid.clone() })
+    fn lend(&mut self, unit: Unit, undone: Undone) -> Arc<dyn Content> {
+        Arc::new(Kept { steps: self.steps.lend(unit, undone), unpaid: self.unpaid.clone() })
     }
 
     fn expect(&mut self, unit: Unit, orders: usize) {
@@ -52,7 +54,7 @@ impl State for Payments {
 
 /// As they were when they were lent.
 struct Kept {
-    steps: Box<dyn Content>,
+    steps: Arc<dyn Content>,
     /// In flight or parked: few, whatever the number of orders.
     unpaid: ByOrder<Due>,
 }

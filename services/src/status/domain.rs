@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use contract::Timestamp;
 use contract::events::{Event, EventType};
@@ -34,7 +35,7 @@ pub(super) struct StoredEvent {
 }
 
 /// One order: its history, and what was read from it. About 1.5 KB with all its events.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StoredOrder {
     pub(super) product_id: ProductId,
     pub(super) quantity: u32,
@@ -54,7 +55,7 @@ pub(super) struct StoredOrder {
 }
 
 /// What an event changes in its order beside the history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Consequence {
     Nothing,
     Paid(Cents),
@@ -119,6 +120,16 @@ impl StoredOrder {
         }
     }
 
+    /// Whether a record of `step` has been seen, visible or held back.
+    pub(super) const fn has_seen(&self, step: Step) -> bool {
+        self.seen & 1 << step as u8 != 0
+    }
+
+    /// All events, the held back ones last.
+    pub(super) fn all_events(&self) -> impl Iterator<Item = &StoredEvent> {
+        self.events.iter().chain(self.held_back.iter().map(|(event, _)| event))
+    }
+
     /// Whether the order has begun: before its `OrderCreated` nobody is shown anything.
     pub(super) fn is_known(&self) -> bool {
         !self.events.is_empty()
@@ -137,7 +148,7 @@ impl StoredOrder {
     }
 
     /// Since when the order is open; none when it has ended.
-    fn open_since(&self) -> Option<Timestamp> {
+    pub(super) fn open_since(&self) -> Option<Timestamp> {
         (!self.is_ended()).then_some(self.created_at)
     }
 
@@ -238,7 +249,7 @@ pub(super) struct Folded {
 
 /// All orders.
 #[derive(Debug, Default)]
-pub(super) struct Orders(HashMap<OrderId, Box<StoredOrder>, RandomState>);
+pub(super) struct Orders(HashMap<OrderId, Arc<StoredOrder>, RandomState>);
 
 impl Orders {
     /// Folds one record: the first of a step is the truth, later ones are repeats.
@@ -255,8 +266,10 @@ impl Orders {
                 let was_open = order.open_since();
                 (order, was_open)
             }
-            Entry::Vacant(vacant) => (vacant.insert(Box::new(StoredOrder::new(event, at))), None),
+            Entry::Vacant(vacant) => (vacant.insert(Arc::new(StoredOrder::new(event, at))), None),
         };
+        // Copied only while a replay compares it.
+        let order = Arc::make_mut(order);
         let shows_more = order.fold(event, || StoredEvent {
             event_type: event.event_type(),
             version,
@@ -267,14 +280,27 @@ impl Orders {
         Folded { shows_more, was_open, is_open: order.open_since() }
     }
 
+    /// Every order as it is now.
+    pub(super) const fn all(&self) -> &HashMap<OrderId, Arc<StoredOrder>, RandomState> {
+        &self.0
+    }
+
+    pub(super) fn reserve(&mut self, orders: usize) {
+        self.0.reserve(orders);
+    }
+
+    pub(super) fn forget(&mut self, order_id: OrderId) {
+        self.0.remove(&order_id);
+    }
+
     /// The order, known or not: its beginning may be missing.
     pub(super) fn get_any(&self, order_id: OrderId) -> Option<&StoredOrder> {
-        self.0.get(&order_id).map(Box::as_ref)
+        self.0.get(&order_id).map(Arc::as_ref)
     }
 
     /// The order, once it is known.
     pub(super) fn get(&self, order_id: OrderId) -> Option<&StoredOrder> {
-        self.0.get(&order_id).map(Box::as_ref).filter(|order| order.is_known())
+        self.0.get(&order_id).map(Arc::as_ref).filter(|order| order.is_known())
     }
 }
 

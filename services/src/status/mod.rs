@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`domain`] | one order's history from its events, causes before effects; pure |
+//! | [`kept`] | orders as replay compares them |
 //! | [`render`] | an order as JSON |
 //! | [`view`] | all orders, and which sockets watch which; no I/O |
 //! | [`consume`] | the log's events to the view |
@@ -13,6 +14,7 @@
 mod consume;
 mod domain;
 mod http;
+mod kept;
 mod management;
 mod render;
 mod socket;
@@ -26,19 +28,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::process::port;
-use contract::topics::Topic;
 use http::{SocketSettings, Sockets};
 use management::Overseer;
 use view::SharedView;
 
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
-use crate::kit::follower::Follower;
 use crate::kit::health::Health;
 use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
-use crate::kit::snapshot::Cut;
+use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::worker::Upkeep;
 
 const NAME: &str = "status";
 
@@ -96,16 +97,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         after: Duration::from_millis(args.stuck_after_ms),
     };
     let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
+    let (replays, mailbox) =
+        Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
     let serving = process.serve(Routes {
         public: http::routes(desk, limited),
         origins: Some(args.edge.origins()),
         door: args.edge.door()?,
-        management: management::routes(overseer.clone()),
+        management: management::routes(overseer.clone())
+            .merge(replay::http::routes(Arc::clone(&replays))),
     })?;
     // Ends with the process.
     tokio::spawn(overseer.watch());
     let announcement = serving.announcement;
-    let worked = serving.run(work(&args, clock, &view, &health, announcement)).await;
+    let worked =
+        serving.run(work(&args, clock, &view, &health, (replays, mailbox), announcement)).await;
     sockets.finish().await;
     worked
 }
@@ -116,10 +121,11 @@ async fn work(
     clock: Clock,
     view: &SharedView,
     health: &Health,
+    replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &Topic::ALL, Cut::new()).with_lag(SERVICE);
-    consume::follow(follower, view, health, announcement).await
+    let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
+    consume::follow(upkeep, view, health, announcement).await
 }

@@ -17,6 +17,7 @@ use super::domain::{Folded, Orders, StoredOrder};
 use super::render;
 use super::stuck::OpenOrders;
 use crate::kit::log::Received;
+use crate::kit::snapshot::{State, Unit};
 use crate::kit::trace::TraceContext;
 
 /// One socket, as the view knows it.
@@ -74,13 +75,38 @@ impl View {
         if !shows_more {
             return;
         }
-        let Some(watched) = self.watched.get_mut(&event.order_id()) else { return };
-        (watched.frame, watched.trace) = (None, record.trace);
+        self.tell(event.order_id(), record.trace);
+    }
+
+    /// Raises the flag of every socket that watches an order.
+    fn tell(&mut self, order_id: OrderId, trace: Option<TraceContext>) {
+        let Some(watched) = self.watched.get_mut(&order_id) else { return };
+        (watched.frame, watched.trace) = (None, trace);
         watched.waiting = watched.subscribers.len();
         for subscriber in &watched.subscribers {
             subscriber.changed.store(true, Ordering::Relaxed);
             subscriber.news.notify_one();
         }
+    }
+
+    /// All orders, for replay.
+    pub(super) const fn orders(&mut self) -> &mut Orders {
+        &mut self.orders
+    }
+
+    /// Puts `entry` in the place of what is known of an order, and shows it to whoever watches; nothing stands
+    /// for no order.
+    pub(super) fn replace(&mut self, order_id: OrderId, entry: &[u8]) {
+        let open = |orders: &Orders| orders.get_any(order_id).and_then(StoredOrder::open_since);
+        let was_open = open(&self.orders);
+        if entry.is_empty() {
+            self.orders.forget(order_id);
+        } else {
+            // What was encoded a moment ago can be decoded.
+            let _ = self.orders.restore(Unit::Whole, order_id, entry);
+        }
+        self.open.moved(order_id, was_open, open(&self.orders));
+        self.tell(order_id, None);
     }
 
     /// The order as far as anything of it has been seen.

@@ -67,8 +67,8 @@ impl<E: Entry> Book<E> {
         E::decode(bytes).map(|entry| self.insert(order, entry)).is_some()
     }
 
-    pub(crate) fn lend(&mut self, undone: Undone) -> Box<dyn Content> {
-        Box::new(Lent { shards: self.shards.iter_mut().map(Lendable::lend).collect(), undone })
+    pub(crate) fn lend(&mut self, undone: Undone) -> Arc<dyn Content> {
+        Arc::new(Lent { shards: self.shards.iter_mut().map(Lendable::lend).collect(), undone })
     }
 }
 

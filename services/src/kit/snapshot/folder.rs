@@ -3,6 +3,7 @@
 //! `UNIT.SEQUENCE.snapshot`, higher numbers being newer. A file gets its name when it is whole and synced,
 //! so that whatever has the name is a snapshot, or was damaged later.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,15 @@ impl Folder {
         places
     }
 
+    /// The newest readable snapshot of each unit that there is.
+    pub(crate) fn newest(&self) -> Vec<Snapshot> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let units: BTreeSet<Unit> = names.filter_map(|name| unit_of(&name)).collect();
+        let newest = |unit| self.list(unit).iter().find_map(|place| Self::read(place).ok());
+        units.into_iter().filter_map(newest).collect()
+    }
+
     /// Reads and checks one.
     ///
     /// # Errors
@@ -121,6 +131,13 @@ fn unit_name(unit: Unit) -> String {
     }
 }
 
+fn unit_of(name: &str) -> Option<Unit> {
+    match name.split_once('.')?.0 {
+        "all" => Some(Unit::Whole),
+        part => part.strip_prefix("partition-")?.parse().ok().map(Unit::Partition),
+    }
+}
+
 fn sequence_of(name: &str, unit: Unit) -> Option<u64> {
     let rest = name.strip_prefix(&unit_name(unit))?.strip_prefix('.')?;
     rest.strip_suffix(ENDING)?.strip_suffix('.')?.parse().ok()
@@ -166,6 +183,7 @@ mod tests {
             assert_eq!(orders, [3, 2]);
         }
         assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 6, "nothing else is left behind");
+        assert_eq!(folder.newest().iter().map(|newest| newest.orders).collect::<Vec<_>>(), [3; 3]);
         folder.remove(Unit::Partition(1)).unwrap();
         assert_eq!((folder.list(units[0]).len(), folder.list(units[1]).len()), (0, 2));
     }

@@ -1,6 +1,7 @@
 //! When snapshots are written, and which one a start goes on from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -37,7 +38,7 @@ const DEFAULT_RECORDS: u64 = 200_000;
 pub(crate) struct Export {
     pub(crate) unit: Unit,
     pub(crate) cut: Cut,
-    pub(crate) content: Box<dyn Content>,
+    pub(crate) content: Arc<dyn Content>,
 }
 
 /// What a state began with.

@@ -11,8 +11,6 @@
 //! | [`anchors`] | whether the log is still the one that a snapshot was made of |
 //! | [`keeper`] | when snapshots are written, and which one a start goes on from |
 
-#![expect(dead_code, unused_imports, reason = "replay, which uses the rest of it, follows")]
-
 pub(crate) mod anchors;
 pub(crate) mod book;
 pub(crate) mod cut;

@@ -1,5 +1,7 @@
 //! What a state must offer to be kept, restored and compared.
 
+use std::sync::Arc;
+
 use contract::ids::OrderId;
 use contract::topics::Step;
 
@@ -69,7 +71,7 @@ pub(crate) trait State: Send {
     /// Whether a record of `partition` has taken `step` of `order` already.
     fn has_taken(&self, partition: i32, order: OrderId, step: Step) -> bool;
     /// What stands in `unit` now, but for `undone`.
-    fn lend(&mut self, unit: Unit, undone: Undone) -> Box<dyn Content>;
+    fn lend(&mut self, unit: Unit, undone: Undone) -> Arc<dyn Content>;
     /// Makes room for so many orders in `unit`, which are about to be restored.
     fn expect(&mut self, unit: Unit, orders: usize);
     /// Puts back an order as [`Content::visit`] told it. False when `entry` cannot be one.

@@ -248,10 +248,20 @@ impl Assignment {
         self.lanes.uncommitted()
     }
 
+    /// How far each input is done with.
+    pub(super) fn done(&self) -> Offsets {
+        self.lanes.done()
+    }
+
     /// The domain's state for a snapshot; nothing while its history is not in yet.
     pub(super) fn export<D: Domain>(&self, domain: &mut D) -> Option<Vec<Export>> {
         self.live.as_ref()?;
         domain.state().map(|state| self.lanes.export(state))
+    }
+
+    /// Records of the inputs that are not done with.
+    pub(super) fn lag(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.beyond(|place| self.lanes.committable(place)))
     }
 
     /// Records folded or decided so far.

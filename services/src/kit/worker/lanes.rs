@@ -177,6 +177,18 @@ impl Lanes {
         (!offsets.is_empty()).then_some(offsets)
     }
 
+    /// The offsets to commit, moved or not.
+    pub(super) fn done(&self) -> Offsets {
+        let done = |lane: &Lane| ((lane.topic, lane.partition), lane.progress.committable());
+        self.lanes.iter().map(done).collect()
+    }
+
+    /// The offset to commit of an input partition.
+    pub(super) fn committable(&self, (topic, partition): (Topic, i32)) -> i64 {
+        let lane = self.find(topic, partition).map(|lane| &self.lanes[lane]);
+        lane.map_or(0, |lane| lane.progress.committable())
+    }
+
     pub(super) const fn records(&self) -> u64 {
         self.records
     }

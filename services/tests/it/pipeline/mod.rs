@@ -6,6 +6,7 @@ mod group;
 pub(crate) mod history;
 mod parked;
 mod races;
+mod replay;
 mod saga;
 mod schemas;
 mod shop;

@@ -14,7 +14,7 @@
 //! | [`replay`] | checks a state against the log, and mends it |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`lag`] | how far a consumer is behind |
-//! | [`lease`] | until when a member of a group may write |
+//! | [`lease`], [`sole`] | until when a member of a group may write; one process for each name |
 //! | [`breaker`] | the circuit breaker around what may be away |
 //! | [`first_wins`] | which record of a step is the truth |
 //! | [`clock`], [`rng`] | the only sources of time and randomness |
@@ -46,6 +46,7 @@ pub(crate) mod rng;
 pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod snapshot;
+pub(crate) mod sole;
 pub(crate) mod trace;
 pub(crate) mod unknown_types;
 pub(crate) mod worker;

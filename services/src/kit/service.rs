@@ -7,6 +7,7 @@ use super::log::Log;
 use super::process::{Announcement, Process, Routes};
 use super::replay::{self, Mailbox, Replays};
 use super::shutdown::Shutdown;
+use super::sole::Sole;
 use super::worker::{Domain, Upkeep, Worker, WorkerSettings};
 use crate::cli::CommonArgs;
 use crate::kit::clock::Clock;
@@ -24,6 +25,8 @@ pub(crate) async fn run<D: Domain>(
     parts: impl FnOnce(&Process) -> anyhow::Result<(D, Routes)>,
 ) -> anyhow::Result<()> {
     let process = Process::begin(settings.service, known_port, &args.process, Health::new).await?;
+    let member = format!("{}-{}", settings.service, args.instance);
+    let _sole = Sole::take(&args.state_dir(settings.service), &member)?;
     let (clock, shutdown) = (process.clock.clone(), process.shutdown.clone());
     let health = Arc::clone(&process.health);
     let (domain, mut routes) = parts(&process)?;

@@ -112,3 +112,21 @@ async fn a_stopped_worker_falls_out_of_its_group_and_comes_back_when_it_goes_on(
     let lag = r#"consumer_lag_records{consumer="payment-service""#;
     until_metric(&first, lag, |lag| lag == 0.0).await;
 }
+
+/// One that stands still still has its name: a second one that took its place would write beside it as soon
+/// as it goes on.
+#[tokio::test]
+async fn a_second_process_under_the_same_name_is_kept_out_while_the_first_stands_still() {
+    let shop = Shop::open("0.0").await;
+    let data = tempfile::tempdir().unwrap();
+    let kafka = shop.kafka().to_string();
+    let arguments = ["inventory", "--kafka", &kafka, "--port", "0", "--data-dir"];
+    let arguments = [&arguments[..], &[data.path().to_str().unwrap()]].concat();
+    let first = Service::start(&arguments).await;
+    first.stop();
+    let (message, status) = Service::fail(&arguments).await;
+    assert!(!status.success());
+    assert!(message.contains("another process runs as inventory-1"), "{message}");
+    first.kill().await;
+    Service::start(&arguments).await;
+}

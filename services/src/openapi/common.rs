@@ -9,7 +9,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBui
 const RATE_LIMIT: &str = "x-rate-limit";
 
 /// What any route may answer.
-const ALWAYS_POSSIBLE: [(&str, &str); 2] = [
+const ALWAYS_POSSIBLE: [(&str, &str); 3] = [
+    ("429", "More connections at once from one client address than are allowed"),
     ("500", "Internal server error"),
     ("503", "No answer within 10 s: the request can be sent again"),
 ];

@@ -19,7 +19,8 @@ use crate::edge::client::{Answer, HERE, JSON, get, handshake, open, open_with, p
 use crate::edge::records::{Topics, event};
 
 /// Promises that cannot be provoked from outside in moments, and the tests that see them kept.
-const SEEN_ELSEWHERE: [(&str, &str, &str); 5] = [
+const SEEN_ELSEWHERE: [(&str, &str, &str); 6] = [
+    ("*", "429", "one_address_has_so_many_connections_and_others_and_proxies_are_served"),
     ("*", "500", "a_panic_is_answered_500_and_ends_nothing_else"),
     ("*", "503", "before_it_has_read_the_log_a_service_answers_503_and_says_when_to_come_again"),
     ("*", "408", "a_body_that_never_ends_is_given_up"),

@@ -89,7 +89,7 @@ fn the_smoke_scenario_passes_and_its_summary_is_complete() {
 
 /// A gateway that takes the money or not and says nothing, and does not always answer when it is asked.
 const SILENT_GATEWAY: &str = "\
-name = \"silent gateway\"
+name = \"silent-gateway\"
 sendLagLimit = \"60s\"
 [shop]
 stock = { product-1 = 100000, product-2 = 100000, product-3 = 100000 }

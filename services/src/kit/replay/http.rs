@@ -30,6 +30,7 @@ pub(crate) struct Api;
     get,
     path = "/replay",
     tag = "Operations",
+    operation_id = "read_replay",
     summary = "Read the progress and the findings of the replay",
     description = "Of the one that runs or of the last one; what the service began with, and how far it is behind",
     responses((status = 200, description = "What is known", body = ReplayStatus)),
@@ -42,6 +43,7 @@ async fn read(State(replays): State<Arc<Replays>>) -> Json<ReplayStatus> {
     post,
     path = "/replay",
     tag = "Operations",
+    operation_id = "begin_replay",
     summary = "Check the service's state against the log",
     description = "Reads the log again, folds it into a second state and compares the two. It causes no effect, \
                    unless `apply` is set: then a state that differs is replaced.",

@@ -279,6 +279,13 @@ async fn management(trial: &mut Trial, [gateway, payment, status]: [&Service; 3]
         (payment, port::PAYMENT, post(&resolve, &[], by_hand), 415),
         (status, port::STATUS, get("/orders/stuck"), 200),
         (status, port::STATUS, get("/orders/stuck?after=7"), 400),
+        (status, port::STATUS, json("/replay", r#"{"rate":-1}"#), 400),
+        (status, port::STATUS, json("/replay", &large), 413),
+        (status, port::STATUS, post("/replay", &[], "{}"), 415),
+        // At this rate it still runs when the next one is asked for.
+        (status, port::STATUS, json("/replay", r#"{"from":"earliest","rate":1}"#), 202),
+        (status, port::STATUS, json("/replay", "{}"), 409),
+        (status, port::STATUS, get("/replay"), 200),
     ] {
         trial.ask(service, of(port), request, code).await;
     }

@@ -1,16 +1,20 @@
 //! The way of an order into the log: straight there, or by the local queue while Kafka is away.
 //!
-//! First come, first served: while orders wait in the queue, later ones queue up behind them, so that
-//! nobody who came later buys the last piece before them. As soon as the last of them is on its way,
-//! orders go straight to the log again: the publisher keeps their order from there on.
+//! First come, first served: nobody buys the last piece before somebody who was answered before they
+//! asked. So while many orders wait in the queue, later ones queue up behind them; when only a few are left
+//! and Kafka takes orders, later ones wait for the moment that it takes until the last of them is on its
+//! way (queueing up once more, they would be the next ones' queue, for ever). From there on the publisher
+//! keeps their order.
 //!
 //! An order that was sent and got no answer is queued and sent again, byte for byte: should the first one
 //! have arrived after all, the second is a repeat that every reader ignores.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::debug;
 
+use super::drain::BATCH;
 use super::queue::{Entry, Queue, QueueError};
 use crate::kit::breaker::Guard;
 use crate::kit::metrics::{ORDERS_QUEUED, ORDERS_REFUSED};
@@ -33,11 +37,13 @@ pub(super) struct Dispatch {
     publisher: OnceLock<Publisher>,
     pub(super) breaker: Guard,
     pub(super) queue: Queue,
+    /// How long an order waits for Kafka.
+    patience: Duration,
 }
 
 impl Dispatch {
-    pub(super) fn new(breaker: Guard, queue: Queue) -> Self {
-        Self { publisher: OnceLock::new(), breaker, queue }
+    pub(super) fn new(breaker: Guard, queue: Queue, patience: Duration) -> Self {
+        Self { publisher: OnceLock::new(), breaker, queue, patience }
     }
 
     /// The log has been reached.
@@ -67,9 +73,25 @@ impl Dispatch {
         queued.map_err(DispatchError::Queue)
     }
 
+    /// Waits until the last orders of the queue are on their way.
+    async fn let_pass(&self) -> Result<(), PublishError> {
+        let passed = async {
+            tokio::select! {
+                biased;
+                () = self.queue.none_ahead() => Ok(()),
+                () = self.breaker.tripped() => Err(PublishError::Full),
+            }
+        };
+        let passed = tokio::time::timeout(self.patience, passed).await;
+        passed.unwrap_or(Err(PublishError::TimedOut))
+    }
+
     async fn send_straight(&self, outgoing: &Outgoing) -> Result<(), PublishError> {
-        if self.queue.is_ahead() {
+        if self.queue.ahead() > BATCH as u64 {
             return Err(PublishError::Full);
+        }
+        if self.queue.ahead() > 0 {
+            self.let_pass().await?;
         }
         let publisher = self.publisher.get().ok_or(PublishError::Closed)?;
         let Some(pass) = self.breaker.admit() else { return Err(PublishError::Full) };

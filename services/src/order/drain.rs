@@ -15,7 +15,7 @@ use crate::kit::publisher::{PublishError, Publisher, Sent};
 use crate::kit::record::Outgoing;
 
 /// Orders on their way at once: enough to make the round trip to Kafka cheap, few enough to be sent again.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// How long a batch may take. Longer than an append may: its failure is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,18 +36,10 @@ pub(super) async fn drain(dispatch: &Dispatch, publisher: &Publisher) -> Infalli
     // Orders that stand in the log although an older one does not: they are not sent again.
     let mut early = HashSet::new();
     loop {
-        if !queue.is_ahead() {
-            queue.grown().await;
-            continue;
-        }
+        queue.some_ahead().await;
         let pass = dispatch.breaker.admitted().await;
         let records = match queue.next(if pass.is_probe { 1 } else { BATCH }).await {
-            Ok(records) if !records.is_empty() => records,
-            Ok(_none) => {
-                drop(pass);
-                queue.grown().await;
-                continue;
-            }
+            Ok(records) => records,
             Err(error) => {
                 error!(%error, "the queue cannot be read");
                 drop(pass);

@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         consume::fold_queued(&mut orders, record);
     })?;
     let breaker = Guard::new("publishing", args.away.breaker(), clock.clone());
-    let dispatch = Arc::new(Dispatch::new(breaker, queue));
+    let dispatch = Arc::new(Dispatch::new(breaker, queue, args.away.patience()));
     let desk = Desk::new(orders, Arc::clone(&dispatch), clock.clone());
     let told = Arc::clone(&dispatch);
     health.add_to_report(move |report| {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use contract::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use record::{Entry, Record};
 use store::Store;
@@ -62,28 +62,22 @@ impl QueueError {
 /// What the thread and its askers both know.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Appended, or about to be, and not yet on their way to the log. Whoever asks for an append adds
-    /// it, and the thread takes it away when it fails: the asker may be gone by then.
-    ahead: AtomicU64,
+    /// Kept, and not yet on their way to the log.
+    ahead: watch::Sender<u64>,
     /// Of those on their way, which one at a time sends, how many have not been settled.
     departed: AtomicU64,
     depth: AtomicU64,
     bytes: AtomicU64,
     /// In microseconds since 1970; 0 while nothing waits.
     oldest: AtomicI64,
-    grown: Notify,
 }
 
 impl Shared {
     fn tell(&self, store: &Store) {
-        let depth = store.depth();
-        let before = self.depth.swap(depth, Ordering::Relaxed);
+        self.depth.store(store.depth(), Ordering::Relaxed);
         self.bytes.store(store.bytes(), Ordering::Relaxed);
         let oldest = store.oldest().map_or(0, |at| at.timestamp_micros());
         self.oldest.store(oldest, Ordering::Relaxed);
-        if depth > before {
-            self.grown.notify_one();
-        }
     }
 }
 
@@ -108,7 +102,7 @@ impl Queue {
         let store = Store::open(folder, settings, each)?;
         let shared = Arc::new(Shared::default());
         shared.tell(&store);
-        shared.ahead.store(store.depth(), Ordering::Relaxed);
+        shared.ahead.send_replace(store.depth());
         let (commands, orders) = mpsc::channel(WAITING_FOR_DISK);
         writer::start(store, clock, orders, Arc::clone(&shared))?;
         Ok(Self { commands, shared })
@@ -120,21 +114,29 @@ impl Queue {
     /// [`QueueError`]. After one that could not be written nobody knows whether it was kept.
     pub(crate) async fn append(&self, entry: Entry) -> Result<(), QueueError> {
         let (answer, kept) = oneshot::channel();
-        self.shared.ahead.fetch_add(1, Ordering::Relaxed);
         let sent = self.commands.try_send(Command::Append(Append { entry, answer }));
-        if let Err(error) = sent {
-            self.shared.ahead.fetch_sub(1, Ordering::Relaxed);
-            return Err(match error {
-                mpsc::error::TrySendError::Full(_) => QueueError::Full,
-                mpsc::error::TrySendError::Closed(_) => stopped(),
-            });
-        }
+        sent.map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => QueueError::Full,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
         kept.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Whether orders wait that are not even on their way to the log: whoever comes now comes after them.
-    pub(crate) fn is_ahead(&self) -> bool {
-        self.shared.ahead.load(Ordering::Relaxed) > 0
+    /// How many orders were promised and are not even on their way to the log: whoever comes now comes
+    /// after them.
+    pub(crate) fn ahead(&self) -> u64 {
+        *self.shared.ahead.borrow()
+    }
+
+    /// Waits until there are some.
+    pub(crate) async fn some_ahead(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.shared.ahead.subscribe().wait_for(|ahead| *ahead > 0).await;
+    }
+
+    /// Waits until there are none.
+    pub(crate) async fn none_ahead(&self) {
+        let _ = self.shared.ahead.subscribe().wait_for(|ahead| *ahead == 0).await;
     }
 
     /// Hands out up to `limit` orders, oldest first; none when all are handed out. They stay in the queue.
@@ -148,27 +150,26 @@ impl Queue {
         records.await.map_err(|_| ended(()))?
     }
 
-    /// Resolves when orders have come since this was last asked.
-    pub(crate) async fn grown(&self) {
-        self.shared.grown.notified().await;
-    }
-
     /// `count` orders, just handed out, are on their way to the log: others may follow them.
     pub(crate) fn departed(&self, count: usize) {
         self.shared.departed.fetch_add(count as u64, Ordering::Relaxed);
-        self.shared.ahead.fetch_sub(count as u64, Ordering::Relaxed);
+        self.shared.ahead.send_modify(|ahead| *ahead = ahead.saturating_sub(count as u64));
     }
 
     /// The first `count` of those that departed stand in the log; the others wait again.
     pub(crate) async fn arrived(&self, count: usize) {
         let departed = self.shared.departed.swap(0, Ordering::Relaxed);
         let failed = departed.saturating_sub(count as u64);
-        self.shared.ahead.fetch_add(failed, Ordering::Relaxed);
         let (answer, done) = oneshot::channel();
         if self.commands.send(Command::Acknowledge(count, answer)).await.is_ok() {
             // The thread ends only with the process.
             let _ = done.await;
         }
+        // Only now can they be handed out again.
+        self.shared.ahead.send_if_modified(|ahead| {
+            *ahead += failed;
+            failed > 0
+        });
     }
 
     /// Orders that wait or are on their way.

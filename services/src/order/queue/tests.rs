@@ -197,22 +197,23 @@ async fn what_gathers_is_kept_together_and_whoever_is_ahead_is_known() {
     let (_parent, folder) = folder();
     let clock = Clock::system();
     let queue = Queue::open(&folder, SETTINGS, clock, |_| ()).unwrap();
-    assert!(!queue.is_ahead());
+    assert_eq!(queue.ahead(), 0);
     let appends = (0..100).map(|number| queue.append(entry(number)));
     assert!(futures_util::future::join_all(appends).await.iter().all(Result::is_ok));
-    assert!(queue.is_ahead());
-    queue.grown().await;
+    queue.some_ahead().await;
+    assert_eq!(queue.ahead(), 100);
     let records = queue.next(200).await.unwrap();
     assert_eq!(records.iter().map(number).collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
     assert!(queue.next(1).await.unwrap().is_empty());
     queue.departed(100);
-    assert!(!queue.is_ahead() && queue.depth() == 100);
+    queue.none_ahead().await;
+    assert_eq!(queue.depth(), 100);
     queue.arrived(99).await;
-    assert!(queue.is_ahead() && queue.depth() == 1);
+    assert_eq!((queue.ahead(), queue.depth()), (1, 1));
     assert_eq!(queue.next(200).await.unwrap().len(), 1);
     queue.departed(1);
     queue.arrived(1).await;
-    assert!(!queue.is_ahead() && queue.depth() == 0 && queue.oldest().is_none());
+    assert_eq!((queue.ahead(), queue.depth(), queue.oldest()), (0, 0, None));
 }
 
 proptest! {

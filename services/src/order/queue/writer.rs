@@ -4,7 +4,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
@@ -87,7 +86,6 @@ impl Writer {
                 entries.push(entry);
                 answers.push(answer);
             } else {
-                self.shared.ahead.fetch_sub(1, Ordering::Relaxed);
                 let _ = answer.send(Err(QueueError::Full));
             }
         }
@@ -99,11 +97,13 @@ impl Writer {
         QUEUE_COMMIT_SECONDS.record_of(&[], self.clock.monotonic() - began);
         let kept = kept.map_err(|error| {
             error!(%error, orders = entries.len(), "orders cannot be queued");
-            self.shared.ahead.fetch_sub(entries.len() as u64, Ordering::Relaxed);
             QueueError::Unwritable(error.to_string())
         });
         // Before anybody is answered: whoever then asks for the depth finds it right.
         self.shared.tell(&self.store);
+        if kept.is_ok() {
+            self.shared.ahead.send_modify(|ahead| *ahead += entries.len() as u64);
+        }
         for answer in answers {
             let _ = answer.send(kept.clone());
         }
@@ -112,7 +112,14 @@ impl Writer {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Append(append) => self.commit(vec![append]),
-            Command::Read(limit, answer) => drop(answer.send(self.store.read(limit))),
+            Command::Read(limit, answer) => {
+                let records = self.store.read(limit);
+                if records.as_ref().is_ok_and(Vec::is_empty) {
+                    // Orders that damage has taken are waited for by nobody.
+                    self.shared.ahead.send_replace(0);
+                }
+                let _ = answer.send(records);
+            }
             Command::Acknowledge(count, answer) => {
                 self.store.acknowledge(count);
                 self.shared.tell(&self.store);

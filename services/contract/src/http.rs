@@ -74,6 +74,10 @@ pub struct Health {
     pub uptime_seconds: u64,
     /// `connected` or `disconnected`; `unused` at the gateway, which knows no Kafka.
     pub kafka: String,
+    /// `connected` or `disconnected`, where the service keeps its state in a database. Without it the
+    /// service is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
 }
 
 /// Request header that makes `POST /order` and the gateway's charge repeatable.

@@ -10,6 +10,7 @@
 //! | [`publisher`] | appending events, batched by nature |
 //! | [`worker`], [`progress`], [`dead_letter`] | group work: consume, decide, produce, commit |
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
+//! | [`postgres`] | a pool for the services that keep their state in PostgreSQL |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`lag`] | how far a consumer is behind |
 //! | [`lease`] | until when a member of a group may write |
@@ -31,6 +32,7 @@ pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod publisher;

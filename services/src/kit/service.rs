@@ -39,15 +39,19 @@ async fn work<D: Domain>(
     args: &CommonArgs,
     clock: Clock,
     settings: WorkerSettings,
-    domain: D,
+    mut domain: D,
     health: &Arc<Health>,
     shutdown: &Shutdown,
     announcement: Announcement,
 ) -> anyhow::Result<()> {
+    let connecting = async {
+        domain.prepare().await?;
+        Log::connect(args, settings.service, clock).await
+    };
     let log = tokio::select! {
         biased;
         () = shutdown.cancelled() => return Ok(()),
-        log = Log::connect(args, settings.service, clock) => log?,
+        log = connecting => log?,
     };
     let folder = args.state_dir(settings.service);
     let keeper = Keeper::new(folder, settings.service, &log, args.snapshots);

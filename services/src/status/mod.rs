@@ -6,7 +6,8 @@
 //! | [`render`] | an order as JSON |
 //! | [`view`] | all orders, and which sockets watch which; no I/O |
 //! | [`consume`] | the log's events to the view |
-//! | [`http`] | `GET /status/{id}` and the handshake of `/ws/{id}` |
+//! | [`http`], [`pages`] | `GET /status/{id}`, page by page; the handshake of `/ws/{id}` |
+//! | [`postgres`] | the projection in tables, where there are some |
 //! | [`stuck`], [`management`] | orders that have not ended in time: pure, and `GET /orders/stuck` |
 //! | [`socket`] | one WebSocket after its handshake |
 
@@ -14,6 +15,8 @@ mod consume;
 mod domain;
 mod http;
 mod management;
+mod pages;
+mod postgres;
 mod render;
 mod socket;
 mod stuck;
@@ -29,16 +32,17 @@ use contract::process::port;
 use contract::topics::Topic;
 use http::{SocketSettings, Sockets};
 use management::Overseer;
+use postgres::{Archive, Places};
 use view::SharedView;
 
-use crate::cli::CommonArgs;
+use crate::cli::{CommonArgs, DatabaseArgs};
 use crate::kit::clock::Clock;
 use crate::kit::follower::Follower;
 use crate::kit::health::Health;
 use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
+use crate::kit::postgres::Database;
 use crate::kit::process::{Announcement, Process, Routes};
-use crate::kit::snapshot::Cut;
 
 const NAME: &str = "status";
 
@@ -64,6 +68,8 @@ pub struct Args {
     pub stuck_after_ms: u64,
     #[command(flatten)]
     pub edge: EdgeArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// Shows orders until told to stop.
@@ -78,8 +84,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         proxies: proxies.clone(),
         origins: args.edge.origins(),
     });
+    // Its probe keeps the health up to date until the process ends.
+    let (archive, _probe) =
+        Database::open(&args.database, NAME, &health, &clock)?.map(Archive::new).unzip();
     let desk = http::Desk {
         view: Arc::clone(&view),
+        archive: archive.clone(),
         health: Arc::clone(&health),
         sockets: Arc::clone(&sockets),
         clock: clock.clone(),
@@ -100,7 +110,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     // Ends with the process.
     tokio::spawn(overseer.watch());
     let announcement = serving.announcement;
-    let worked = serving.run(work(&args, clock, &view, &health, announcement)).await;
+    let worked = serving.run(work(&args, clock, &view, archive, &health, announcement)).await;
     sockets.finish().await;
     worked
 }
@@ -110,11 +120,21 @@ async fn work(
     args: &Args,
     clock: Clock,
     view: &SharedView,
+    archive: Option<Archive>,
     health: &Health,
     announcement: Announcement,
 ) -> anyhow::Result<()> {
+    let places = match &archive {
+        Some(archive) => archive.prepare(view, args.common.partitions).await?,
+        None => Places::new(),
+    };
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
-    let follower = Follower::start(&log, &Topic::ALL, Cut::new()).with_lag(SERVICE);
-    consume::follow(follower, view, health, announcement).await
+    let known = postgres::known(&places);
+    let follower = Follower::start(&log, &Topic::ALL, known).with_lag(SERVICE);
+    let tables = archive.map(|archive| {
+        let projector = archive.project(places);
+        (archive, projector)
+    });
+    consume::follow(follower, tables, view, health, announcement).await
 }

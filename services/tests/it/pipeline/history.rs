@@ -18,32 +18,32 @@ use crate::schemas::judge_all;
 const PLANTED: [&str; 3] = ["torn", "newer", "unknown"];
 
 /// Pause between two looks.
-pub(super) const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// All events of the shop's topics, each order's in the order of their partitions.
 #[derive(Debug, Default)]
-pub(super) struct History {
-    pub(super) orders: BTreeMap<OrderId, Vec<Event>>,
+pub(crate) struct History {
+    pub(crate) orders: BTreeMap<OrderId, Vec<Event>>,
 }
 
 impl History {
     /// How many records of `event_type` stand in the log for `order`.
-    pub(super) fn count(&self, order: OrderId, event_type: EventType) -> usize {
+    pub(crate) fn count(&self, order: OrderId, event_type: EventType) -> usize {
         let events = self.orders.get(&order).into_iter().flatten();
         events.filter(|event| event.event_type() == event_type).count()
     }
 
     /// What the first record of a step says: the truth.
-    pub(super) fn first(&self, order: OrderId, step: Step) -> Option<&Event> {
+    pub(crate) fn first(&self, order: OrderId, step: Step) -> Option<&Event> {
         self.orders.get(&order)?.iter().find(|event| event.step() == step)
     }
 
-    pub(super) fn outcome(&self, order: OrderId, step: Step) -> Option<EventType> {
+    pub(crate) fn outcome(&self, order: OrderId, step: Step) -> Option<EventType> {
         self.first(order, step).map(Event::event_type)
     }
 
     /// Whether nothing more can happen to `order`.
-    pub(super) fn ended(&self, order: OrderId) -> bool {
+    pub(crate) fn ended(&self, order: OrderId) -> bool {
         let has = |step| self.first(order, step).is_some();
         let rejected = self.outcome(order, Step::Inventory) == Some(EventType::InventoryRejected);
         match self.outcome(order, Step::Payment) {
@@ -54,24 +54,24 @@ impl History {
     }
 
     /// Records in all.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.orders.values().map(Vec::len).sum()
     }
 }
 
 /// Reads the log from its beginning, again and again.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     kafka: SocketAddr,
     client: Client,
 }
 
 impl Reader {
-    pub(super) async fn at(kafka: SocketAddr) -> Self {
+    pub(crate) async fn at(kafka: SocketAddr) -> Self {
         Self { kafka, client: ClientBuilder::new(vec![kafka.to_string()]).build().await.unwrap() }
     }
 
     /// Every record of one topic.
-    pub(super) async fn records(&self, topic: &str) -> Vec<RecordAndOffset> {
+    pub(crate) async fn records(&self, topic: &str) -> Vec<RecordAndOffset> {
         let topics = self.client.list_topics().await.unwrap();
         let Some(topic) = topics.into_iter().find(|found| found.name == topic) else {
             return Vec::new();
@@ -96,7 +96,7 @@ impl Reader {
     }
 
     /// Looks until a topic holds a record.
-    pub(super) async fn until_some(&self, topic: &str) -> Vec<RecordAndOffset> {
+    pub(crate) async fn until_some(&self, topic: &str) -> Vec<RecordAndOffset> {
         let look = async {
             loop {
                 let records = self.records(topic).await;
@@ -109,7 +109,7 @@ impl Reader {
         tokio::time::timeout(DEADLINE, look).await.expect("a record in time")
     }
 
-    pub(super) async fn history(&self) -> History {
+    pub(crate) async fn history(&self) -> History {
         let mut history = History::default();
         for topic in Topic::ALL {
             for record in self.records(topic.name()).await {
@@ -122,7 +122,7 @@ impl Reader {
     }
 
     /// Looks until the log satisfies `wanted`.
-    pub(super) async fn until(&self, what: &str, wanted: impl Fn(&History) -> bool) -> History {
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&History) -> bool) -> History {
         let look = async {
             loop {
                 let history = self.history().await;
@@ -139,7 +139,7 @@ impl Reader {
     }
 
     /// Looks until all `orders` have ended. Every record of every topic then fits its schema.
-    pub(super) async fn all_ended(&self, orders: &[OrderId]) -> History {
+    pub(crate) async fn all_ended(&self, orders: &[OrderId]) -> History {
         let ended = |history: &History| orders.iter().all(|order| history.ended(*order));
         let history = self.until("every order ends", ended).await;
         let judged = judge_all(self.kafka, &PLANTED).await;

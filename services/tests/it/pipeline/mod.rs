@@ -3,12 +3,12 @@
 mod crashes;
 mod fencing;
 mod group;
-mod history;
+pub(crate) mod history;
 mod parked;
 mod races;
 mod saga;
 mod schemas;
-mod shop;
+pub(crate) mod shop;
 mod snapshots;
 mod start;
 mod unreadable;

@@ -11,3 +11,4 @@ mod records;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;
+mod table_checks;

@@ -7,7 +7,7 @@ use loadgen::report::Verdict;
 
 use crate::audit::audit;
 use crate::audit::gather::{Sources, gather};
-use crate::cli::AuditArgs;
+use crate::cli::{AuditArgs, database_url};
 use crate::exit::Outcome;
 use crate::say;
 
@@ -23,6 +23,7 @@ pub async fn audit_command(args: AuditArgs) -> anyhow::Result<Outcome> {
         gateway: args.gateway,
         inventory: args.inventory,
         status: args.status,
+        database: database_url(args.database.as_ref()),
         initial_stock: args.stock.map(|stock| stock.0),
         sockets_expected,
         undisturbed: args.undisturbed,

@@ -70,6 +70,7 @@ Examples:
   doorbuster run my-sale.toml --scale 0.1    a tenth of the load, for a small machine
   doorbuster run smoke --kafka localhost:9092
   doorbuster run smoke --replicas order=2,payment=3,status=2
+  doorbuster run postgres --database postgres://shop:secret@localhost/shop
   doorbuster run smoke --order-url http://shop:8080 --status-url http://shop:8085 \\
       --inventory-url http://shop:8081 --kafka kafka:9092";
 
@@ -89,6 +90,9 @@ pub struct RunArgs {
     /// Processes of each service, whatever the scenario says: order=2,payment=3
     #[arg(long, value_name = "SERVICE=COUNT,…", conflicts_with = "order_url")]
     pub replicas: Option<Replicas>,
+    /// Keep the inventory and the orders in this PostgreSQL: each phase in a schema of its own, dropped after it
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
+    pub database: Option<DatabaseUrl>,
     /// Multiply rates, virtual users and minimum counts by this
     #[arg(long, default_value_t = 1.0, value_parser = positive, value_name = "FACTOR")]
     pub scale: f64,
@@ -131,7 +135,8 @@ Examples:
   doorbuster up
   doorbuster up --stock product-1=500 --decline-rate 0.1
   doorbuster up --replicas order=2,payment=3,status=2
-  doorbuster up --kafka localhost:9092";
+  doorbuster up --kafka localhost:9092
+  doorbuster up --database postgres://shop:secret@localhost/shop --replicas inventory=2";
 
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
@@ -161,6 +166,9 @@ pub struct UpArgs {
     /// Processes of each service: order=2,payment=3. Each further one listens 100 ports above the one before
     #[arg(long, value_name = "SERVICE=COUNT,…")]
     pub replicas: Option<Replicas>,
+    /// Keep the inventory and the orders in this PostgreSQL, which survive the shop there
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
+    pub database: Option<DatabaseUrl>,
     /// Where each process's log goes [default: a folder that is deleted at the end]
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
@@ -199,6 +207,9 @@ pub struct AuditArgs {
     /// Pieces of each product at the beginning
     #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock)]
     pub stock: Option<Stock>,
+    /// The shop's PostgreSQL, to compare its tables with the log
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
+    pub database: Option<DatabaseUrl>,
     /// No process died: a decision that was taken twice is a violation
     #[arg(long)]
     pub undisturbed: bool,
@@ -224,6 +235,21 @@ pub enum ScenariosCommand {
         #[arg(value_name = "SCENARIO")]
         scenario: String,
     },
+}
+
+/// Where a database is; nothing where the variable is there and empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(pub Option<String>);
+
+/// Never fails: what is wrong with a URL is told by whoever connects, and without its password.
+fn database(text: &str) -> Result<DatabaseUrl, std::convert::Infallible> {
+    Ok(DatabaseUrl(Some(text.trim().to_owned()).filter(|url| !url.is_empty())))
+}
+
+/// The URL, if there is one.
+#[must_use]
+pub fn database_url(given: Option<&DatabaseUrl>) -> Option<String> {
+    given.and_then(|DatabaseUrl(url)| url.clone())
 }
 
 /// Pieces by product.

@@ -22,6 +22,7 @@ pub mod audit;
 pub mod audit_command;
 pub mod chaos;
 pub mod cli;
+pub mod database;
 pub mod exit;
 pub mod http;
 pub mod replay;

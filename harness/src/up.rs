@@ -7,16 +7,14 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 
 use crate::audit::reader;
-use crate::cli::UpArgs;
+use crate::cli::{UpArgs, database_url};
+use crate::database;
 use crate::exit::Outcome;
 use crate::run::kafka;
 use crate::say;
 use crate::settings::ShopSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
-
-/// There is no way yet to give the inventory one.
-const HAS_DATABASE: bool = false;
 
 /// Opens the shop, says so in one line, and closes it on Ctrl-C or SIGTERM.
 ///
@@ -25,10 +23,14 @@ const HAS_DATABASE: bool = false;
 pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let replicas = args.replicas.clone().unwrap_or_default();
-    replicas.check(HAS_DATABASE).map_err(anyhow::Error::msg)?;
+    let database = database_url(args.database.as_ref());
+    replicas.check(database.is_some()).map_err(anyhow::Error::msg)?;
     let mut signals = Signals::listen().context("cannot listen to signals")?;
     if let Some(kafka) = &args.kafka {
         reader::connect(kafka, kafka::PATIENCE).await?;
+    }
+    if let Some(url) = &database {
+        database::connect(url).await?;
     }
     let logs = LogFolder::create(args.logs.clone())?;
     let plan = ShopPlan {
@@ -44,6 +46,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<Outcome> {
             ..ShopSettings::default()
         },
         kafka: args.kafka,
+        database,
         known_ports: true,
         log_folder: logs.path.clone(),
         state_folder: logs.path.join("state"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 pub use crate::gateway::Args as GatewayArgs;
 pub use crate::inventory::Args as InventoryArgs;
 pub use crate::kit::http::EdgeArgs;
+pub use crate::kit::postgres::DatabaseArgs;
 pub use crate::kit::process::ProcessArgs;
 pub use crate::kit::replay::ReplayArgs;
 pub use crate::kit::snapshot::keeper::SnapshotArgs;

@@ -9,6 +9,7 @@ use super::journal::Journal;
 use super::ledger::Ledger;
 use super::model::Model;
 use super::stock::Shelf;
+use super::tables::Tables;
 use super::view::Views;
 
 /// What was gathered. A source that the phase does not have by design is `None`, and the checks that
@@ -28,6 +29,8 @@ pub struct Evidence {
     pub views: Vec<Views>,
     /// What the shop's groups have committed after the drain.
     pub commits: Option<Commits>,
+    /// What stands in the tables after the drain, where there are some.
+    pub tables: Option<Tables>,
     /// The clients watched their orders through WebSockets.
     pub sockets_expected: bool,
     /// Nobody else places orders there: one that none of our clients asked for is a phantom.

@@ -20,7 +20,9 @@ use super::ledger::Ledger;
 use super::model::Model;
 use super::reader::LogReader;
 use super::stock::Shelf;
+use super::tables::{self, Tables};
 use super::view::Views;
+use crate::database;
 use crate::http::{self, Connection};
 
 /// Orders whose status is compared with the log.
@@ -43,6 +45,8 @@ pub struct Sources {
     /// Of each instance.
     pub status: Vec<String>,
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
+    /// The URL of the shop's own tables.
+    pub database: Option<String>,
     pub sockets_expected: bool,
     pub undisturbed: bool,
     pub sole_clients: bool,
@@ -77,6 +81,10 @@ pub async fn gather(
     for base in &sources.status {
         views.push(sample_views(base, &model).await);
     }
+    let tables = match &sources.database {
+        Some(url) => Some(read_tables(url, &model).await.context("the shop's database")?),
+        None => None,
+    };
     let commits = read_commits(&sources.kafka, &model).await.context("the groups' commits")?;
     let commits = Some(commits).filter(|found| sources.groups_expected || !found.0.is_empty());
     Ok(Evidence {
@@ -87,6 +95,7 @@ pub async fn gather(
         shelf,
         views,
         commits,
+        tables,
         sockets_expected: sources.sockets_expected,
         undisturbed: sources.undisturbed,
         sole_clients: sources.sole_clients,
@@ -105,6 +114,18 @@ async fn read_commits(kafka: &str, model: &Model) -> anyhow::Result<Commits> {
         }
         tokio::time::sleep(ASK_AGAIN_AFTER).await;
     }
+}
+
+/// The tables follow the log after a moment: asks until they have, for as long as services may need.
+async fn read_tables(url: &str, model: &Model) -> anyhow::Result<Tables> {
+    let client = database::connect(url).await?;
+    let logged: usize = model.orders().map(|order| model.history(order).count()).sum();
+    let logged = i64::try_from(logged).unwrap_or(i64::MAX);
+    let deadline = Instant::now() + CATCH_UP;
+    while tables::progress(&client).await? != (logged, 0) && Instant::now() < deadline {
+        tokio::time::sleep(ASK_AGAIN_AFTER).await;
+    }
+    Tables::read(&client).await
 }
 
 async fn read_ledger(base: &str) -> anyhow::Result<Ledger> {

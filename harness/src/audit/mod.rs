@@ -8,6 +8,7 @@
 //! | [`drain`] | reads on until every order has ended, or none has moved for a minute |
 //! | [`journal`] | what the load generator's clients sent and were told |
 //! | [`ledger`], [`stock`], [`view`] | what the gateway, the inventory and the status service say |
+//! | [`tables`] | what stands in PostgreSQL, where the shop has one |
 //! | [`checks`] | one check a file, all in one register |
 //! | [`timeline`] | everything known about one order, in time order |
 //! | [`report`] | the findings as JSON and as lines |
@@ -25,6 +26,7 @@ pub mod model;
 pub mod reader;
 pub mod report;
 pub mod stock;
+pub mod tables;
 pub mod timeline;
 pub mod view;
 

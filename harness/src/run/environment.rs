@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, database_url};
 
 /// Cores, memory, kernel, versions, and what the command line said.
 #[must_use]
@@ -24,6 +24,7 @@ pub fn describe(args: &RunArgs) -> Value {
         "scale": args.scale,
         "seed": args.seed,
         "shards": args.shards,
+        "database": if database_url(args.database.as_ref()).is_some() { "postgres" } else { "none" },
         "replicas": args.replicas.as_ref().map(ToString::to_string),
     })
 }

@@ -23,7 +23,8 @@ use contract::Timestamp;
 use loadgen::report::{self, RunReport, Verdict};
 
 use crate::audit::reader;
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, database_url};
+use crate::database;
 use crate::exit::Outcome;
 use crate::say;
 use crate::scenarios::{self, Loaded};
@@ -44,6 +45,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     if let Some(kafka) = &args.kafka {
         reader::connect(kafka, kafka::PATIENCE).await?;
     }
+    if let Some(url) = database_url(args.database.as_ref()) {
+        database::connect(&url).await?;
+    }
     let mut signals = Signals::listen().context("cannot listen to signals")?;
     let mut gravest = Verdict::Pass;
     // What is in the shop's topics is from an earlier phase of this very run, which found them empty.
@@ -58,16 +62,15 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Judged(gravest))
 }
 
-/// There is no way yet to give the inventory one.
-const HAS_DATABASE: bool = false;
-
 /// Lets the command line have its say, and finds out up front what cannot be.
 fn prepare(args: &RunArgs, scenario: &mut Loaded) -> anyhow::Result<()> {
     for (phase, settings) in scenario.file.phases.iter().zip(&mut scenario.settings) {
         if let Some(replicas) = &args.replicas {
             settings.shop.replicas = replicas.clone();
         }
-        let checked = settings.check(HAS_DATABASE).map_err(anyhow::Error::msg);
+        let checked = settings
+            .check(database_url(args.database.as_ref()).is_some())
+            .map_err(anyhow::Error::msg);
         checked.with_context(|| format!("{}, phase {}", scenario.file.name, phase.name))?;
     }
     Ok(())

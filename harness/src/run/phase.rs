@@ -21,7 +21,8 @@ use crate::audit::drain::{Progress, STUCK_AFTER};
 use crate::audit::gather::{Sources, gather};
 use crate::audit::{AuditReport, audit};
 use crate::chaos::{self, KillReport, Victim};
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, database_url};
+use crate::database::Schema;
 use crate::rolling::{self, RestartReport};
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
@@ -68,6 +69,23 @@ impl PhaseRun<'_> {
         screen: &mut Screen,
         signals: &mut Signals,
     ) -> anyhow::Result<PhaseEnd> {
+        let own_shop = self.settings.shop.services && self.args.deployed.order_url.is_empty();
+        let database = database_url(self.args.database.as_ref()).filter(|_| own_shop);
+        let Some(database) = database else { return self.run_on(None, screen, signals).await };
+        let schema = Schema::create(&database).await?;
+        let ended = self.run_on(Some(&schema.url), screen, signals).await;
+        // However it ended: nothing of it is to stay in a database of others.
+        let dropped = schema.drop().await;
+        ended.and_then(|ended| dropped.map(|()| ended))
+    }
+
+    /// The same, with tables in `database` if there is one.
+    async fn run_on(
+        &self,
+        database: Option<&str>,
+        screen: &mut Screen,
+        signals: &mut Signals,
+    ) -> anyhow::Result<PhaseEnd> {
         screen.begin_phase(&self.phase.name, self.index, self.phase.load_duration());
         screen.activity("starting");
         self.preflight()?;
@@ -75,7 +93,7 @@ impl PhaseRun<'_> {
         let shop = tokio::select! {
             biased;
             () = signals.next() => bail!("interrupted while the shop was starting"),
-            shop = self.open_shop(notices.clone()) => shop?,
+            shop = self.open_shop(database, notices.clone()) => shop?,
         };
         let targets = self.targets(shop.as_ref());
         let conductor = Conductor::start(self.conductor_options(targets)?)
@@ -93,7 +111,7 @@ impl PhaseRun<'_> {
         };
         let LoadEnd { result, took, victims, restarts, usage } =
             drive(self.phase, conductor, around).await?;
-        let audited = self.audit(shop.as_ref(), victims, screen, signals).await?;
+        let audited = self.audit(shop.as_ref(), database, victims, screen, signals).await?;
         let audited = Audited { restarts, ..audited };
         screen.activity("closing the shop");
         if let Some(shop) = shop {
@@ -131,6 +149,7 @@ impl PhaseRun<'_> {
 
     async fn open_shop(
         &self,
+        database: Option<&str>,
         notices: mpsc::UnboundedSender<String>,
     ) -> anyhow::Result<Option<Shop>> {
         if !self.args.deployed.order_url.is_empty() {
@@ -143,6 +162,7 @@ impl PhaseRun<'_> {
             program: this_program()?,
             settings: self.settings.shop.clone(),
             kafka: self.args.kafka.clone(),
+            database: database.map(str::to_owned),
             known_ports: false,
             log_folder: self.folder.join("logs"),
             state_folder: self.folder.join("state"),
@@ -188,11 +208,13 @@ impl PhaseRun<'_> {
     async fn audit(
         &self,
         shop: Option<&Shop>,
+        database: Option<&str>,
         victims: Vec<Victim>,
         screen: &mut Screen,
         signals: &mut Signals,
     ) -> anyhow::Result<Audited> {
-        let Some(sources) = self.sources(shop) else { return Ok(Audited::default()) };
+        let Some(mut sources) = self.sources(shop) else { return Ok(Audited::default()) };
+        sources.database = database.map(str::to_owned);
         screen.activity("draining");
         let mut shown = None;
         let gathering = gather(&sources, |progress: Progress| {

@@ -30,6 +30,8 @@ pub struct ChildSpec {
     pub name: String,
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
+    /// What nobody should read in a list of processes.
+    pub environment: Vec<(&'static str, String)>,
     /// The port of its first start: 0 for any, which it then keeps.
     pub port: u16,
     /// The argument in front of its port, and what stands before the port in it.
@@ -67,6 +69,7 @@ impl ChildSpec {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg(self.port_flag)
             .arg(format!("{}{}", self.port_prefix, ports.public))
             .stdin(Stdio::piped())

@@ -23,6 +23,8 @@ pub struct ShopPlan {
     pub settings: ShopSettings,
     /// A Kafka that is there already, `HOST:PORT`; without one the embedded broker is started.
     pub kafka: Option<String>,
+    /// The PostgreSQL that inventory and status keep their state in; without one it is in memory.
+    pub database: Option<String>,
     /// The binary that every process of the shop runs.
     pub program: PathBuf,
     /// The ports of the specification instead of any free ones.
@@ -166,6 +168,7 @@ impl Specs<'_> {
             name: Service::Broker.name().into(),
             program: self.0.program.clone(),
             arguments,
+            environment: Vec::new(),
             port: if self.0.known_ports { Service::Broker.known_port() } else { 0 },
             port_flag: "--listen",
             port_prefix: "127.0.0.1:",
@@ -184,6 +187,7 @@ impl Specs<'_> {
             name: instance.name(),
             program: self.0.program.clone(),
             arguments,
+            environment: Vec::new(),
             port: if self.0.known_ports { known } else { 0 },
             port_flag: "--port",
             port_prefix: "",
@@ -230,6 +234,11 @@ impl Specs<'_> {
                 let mut spec = self.service(instance, &all);
                 spec.arguments.push("--data-dir".into());
                 spec.arguments.push(self.0.state_folder.clone().into());
+                if [Service::Inventory, Service::Status].contains(&service) {
+                    // Empty where there is none: whatever this process inherited is not meant for it.
+                    let url = self.0.database.clone().unwrap_or_default();
+                    spec.environment.push(("DATABASE_URL", url));
+                }
                 spec
             };
             settings.replicas.instances(service).map(spec).collect::<Vec<_>>()

@@ -16,8 +16,11 @@ use doorbuster::audit::committed::{Commits, consumed};
 use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
 use doorbuster::audit::model::{Model, RawRecord};
 use doorbuster::audit::stock::Shelf;
+use doorbuster::audit::tables::Tables;
 use doorbuster::audit::view::Views;
 use doorbuster::audit::{AuditReport, Evidence, audit};
+
+use crate::table_checks::tables_of;
 
 pub(crate) const PARTITIONS: i32 = 4;
 const STOCK: u64 = 100;
@@ -54,6 +57,7 @@ pub(crate) struct Shop {
     pub(crate) values: Vec<(Topic, Vec<u8>)>,
     pub(crate) edit_commits: Box<dyn FnMut(&mut Commits)>,
     pub(crate) edit_views: Box<dyn FnMut(&mut Views)>,
+    pub(crate) edit_tables: Box<dyn FnMut(&mut Tables)>,
     pub(crate) undisturbed: bool,
 }
 
@@ -160,6 +164,7 @@ impl Shop {
             values: Vec::new(),
             edit_commits: Box::new(|_| ()),
             edit_views: Box::new(|_| ()),
+            edit_tables: Box::new(|_| ()),
             undisturbed: true,
         };
         let mut sold = 0;
@@ -220,6 +225,8 @@ impl Shop {
         (self.edit_views)(&mut views);
         let mut commits = commits_of(&model);
         (self.edit_commits)(&mut commits);
+        let mut tables = tables_of(&model, &self.records, &self.initial);
+        (self.edit_tables)(&mut tables);
         self.journal.requests = self.requests;
         Evidence {
             model,
@@ -229,6 +236,7 @@ impl Shop {
             shelf: Some(self.shelf),
             views: vec![views],
             commits: Some(commits),
+            tables: Some(tables),
             sockets_expected: true,
             undisturbed: self.undisturbed,
             sole_clients: true,

@@ -13,3 +13,4 @@ mod replay;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;
+mod table_checks;

@@ -241,6 +241,7 @@ fn a_panic_of_the_parent_ends_its_children() {
         program: env!("CARGO_BIN_EXE_doorbuster").into(),
         settings: ShopSettings::default(),
         kafka: None,
+        database: None,
         known_ports: false,
         log_folder: folder.path().to_owned(),
         state_folder: folder.path().join("state"),

@@ -83,6 +83,10 @@ pub struct Health {
     /// Records behind the log, while these are more than the service's limit
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<u64>,
+    /// `connected` or `disconnected`, where the service keeps its state in a database. Without it the
+    /// service is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
 }
 
 /// Request header that makes `POST /order` and the gateway's charge repeatable.

@@ -35,6 +35,19 @@ pub struct EventRecord {
     pub version: String,
 }
 
+/// `GET /status/{order_id}/events`: a part of an order's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventPage {
+    pub order_id: OrderId,
+    /// In causal order.
+    pub events: Vec<EventRecord>,
+    /// Asked for as `after`, it brings the page after this one; the last page has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub next: Option<Uuid>,
+}
+
 /// An order with its whole history, in causal order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

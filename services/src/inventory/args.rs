@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use contract::ids::ProductId;
 
-use crate::cli::{CommonArgs, EdgeArgs};
+use crate::cli::{CommonArgs, DatabaseArgs, EdgeArgs};
 
 /// The command line of the inventory service.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,6 +16,8 @@ pub struct Args {
     pub stock: StartingStock,
     #[command(flatten)]
     pub edge: EdgeArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// Pieces of each product: `product-1=500,product-3=20`; none of those that are not named.

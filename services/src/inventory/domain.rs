@@ -6,7 +6,10 @@ use contract::ids::OrderId;
 use super::ledger::{Applied, Ledger, Reservation};
 
 /// The reason of a rejection.
-const SOLD_OUT: &str = "insufficient stock";
+pub(super) const SOLD_OUT: &str = "insufficient stock";
+
+/// The reason of a release.
+pub(super) const PAYMENT_FAILED: &str = "payment failed";
 
 /// The answer to a record of `orders` or `payment`, if it asks for one.
 pub(crate) fn decide(ledger: &Ledger, event: &Event) -> Option<Event> {
@@ -35,10 +38,10 @@ fn reserve(ledger: &Ledger, event: &Event) -> Option<Event> {
 fn release(ledger: &Ledger, event: &Event) -> Option<Event> {
     let first = ledger.apply(event) == Applied::First;
     let missing = first && !ledger.is_released(event.order_id());
-    missing.then(|| answer(event, EventType::InventoryReleased, Some("payment failed")))
+    missing.then(|| answer(event, EventType::InventoryReleased, Some(PAYMENT_FAILED)))
 }
 
-fn answer(event: &Event, event_type: EventType, reason: Option<&str>) -> Event {
+pub(super) fn answer(event: &Event, event_type: EventType, reason: Option<&str>) -> Event {
     Event::Inventory(InventoryEvent {
         order_id: event.order_id(),
         product_id: event.product_id(),

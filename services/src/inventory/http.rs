@@ -9,18 +9,26 @@ use contract::http::{ErrorResponse, InventoryItem};
 use contract::ids::ProductId;
 use utoipa::OpenApi;
 
+use super::postgres;
 use super::view::View;
 use crate::kit::health::Health;
 use crate::kit::http::{ApiError, Reply};
 
+/// Where the levels are.
 #[derive(Clone)]
-struct Shelf {
-    view: Arc<View>,
+pub(super) enum Shelf {
+    Memory(Arc<View>),
+    Table(Arc<postgres::Shelf>),
+}
+
+#[derive(Clone)]
+struct Desk {
+    shelf: Shelf,
     health: Arc<Health>,
 }
 
-pub(super) fn routes(view: Arc<View>, health: Arc<Health>) -> Router {
-    Router::new().route("/inventory/{product_id}", get(item)).with_state(Shelf { view, health })
+pub(super) fn routes(shelf: Shelf, health: Arc<Health>) -> Router {
+    Router::new().route("/inventory/{product_id}", get(item)).with_state(Desk { shelf, health })
 }
 
 /// This service's part of `/openapi.json`.
@@ -45,17 +53,20 @@ pub(crate) struct Api;
         })),
         (status = 400, description = "The path is not UTF-8", body = ErrorResponse),
         (status = 404, description = "No such product", body = ErrorResponse),
-        (status = 503, description = "The service is starting or stopping", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping, or does not reach its database", body = ErrorResponse),
     ),
 )]
 async fn item(
-    State(shelf): State<Shelf>,
+    State(desk): State<Desk>,
     Path(product): Path<String>,
 ) -> Result<Reply<InventoryItem>, ApiError> {
-    shelf.health.check_started()?;
+    desk.health.check_started()?;
     let product: ProductId =
         product.parse().map_err(|unknown: contract::ids::UnknownProduct| {
             ApiError::not_found("unknown product", unknown.to_string())
         })?;
-    Ok(Reply::Ok(shelf.view.item(product)))
+    match &desk.shelf {
+        Shelf::Memory(view) => Ok(Reply::Ok(view.item(product))),
+        Shelf::Table(shelf) => Ok(Reply::Ok(shelf.item(product).await?)),
+    }
 }

@@ -4,10 +4,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use contract::events::{Event, EventType};
+use contract::events::Event;
 use contract::ids::{OrderId, ProductId};
 use contract::topics::Step;
 
+pub use super::standing::Applied;
+use super::standing::{Inventory, Payment, Standing};
 use super::stock::{Change, Levels, Stock};
 use crate::kit::first_wins::ByOrder;
 use crate::kit::snapshot::book::{Entry, Lent};
@@ -26,17 +28,6 @@ pub enum Reservation {
     Known,
 }
 
-/// What a record of the log did to the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// The first record of its step.
-    First,
-    /// The first of its step, and another outcome than the one decided here, which is undone.
-    Overruled,
-    /// The step was taken before.
-    Later,
-}
-
 /// Every order's standing.
 #[derive(Debug)]
 pub struct Ledger {
@@ -48,58 +39,6 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Shard(Mutex<Lendable<ByOrder<Standing>>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Standing {
-    product: ProductId,
-    quantity: u8,
-    inventory: Inventory,
-    payment: Payment,
-    released: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inventory {
-    Open,
-    /// Decided here, and not yet read back from the log.
-    Decided {
-        confirmed: bool,
-    },
-    /// What the log says: the truth.
-    Logged {
-        confirmed: bool,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Payment {
-    Open,
-    Completed,
-    Failed,
-}
-
-impl Standing {
-    const fn open(product: ProductId, quantity: u8) -> Self {
-        let (inventory, payment) = (Inventory::Open, Payment::Open);
-        Self { product, quantity, inventory, payment, released: false }
-    }
-
-    /// How the levels differ from a shop without this order: reserved when confirmed, gone when paid,
-    /// as if nothing had been when released.
-    fn change(&self) -> Change {
-        let quantity = i64::from(self.quantity);
-        let confirmed = match self.inventory {
-            Inventory::Open => false,
-            Inventory::Decided { confirmed } | Inventory::Logged { confirmed } => confirmed,
-        };
-        match (confirmed, self.payment) {
-            (false, _) => Change::default(),
-            (true, Payment::Completed) => Change { current: -quantity, available: -quantity },
-            (true, _) if self.released => Change::default(),
-            (true, _) => Change { current: 0, available: -quantity },
-        }
-    }
-}
 
 impl Ledger {
     /// A ledger without orders.
@@ -132,21 +71,11 @@ impl Ledger {
 
     /// Takes in a record of `inventory` or `payment`. Other records change nothing.
     pub fn apply(&self, event: &Event) -> Applied {
-        let (product, quantity) = (event.product_id(), u8::try_from(event.quantity()).unwrap_or(0));
         let mut orders = self.shard(event.order_id());
         let standing = orders.get_mut().entry(event.order_id());
-        let standing = standing.or_insert_with(|| Standing::open(product, quantity));
+        let standing = standing.or_insert_with(|| Standing::of(event));
         let (old_product, before) = (standing.product, standing.change());
-        let applied = match event.event_type() {
-            EventType::InventoryConfirmed => log_outcome(standing, product, quantity, true),
-            EventType::InventoryRejected => log_outcome(standing, product, quantity, false),
-            EventType::InventoryReleased => log_release(standing),
-            EventType::PaymentCompleted => log_payment(standing, Payment::Completed),
-            EventType::PaymentFailed => log_payment(standing, Payment::Failed),
-            EventType::OrderCreated | EventType::Shipped | EventType::NotificationSent => {
-                Applied::Later
-            }
-        };
+        let applied = standing.apply(event);
         let after = standing.change();
         if old_product == standing.product {
             self.correct(old_product, before, after);
@@ -161,6 +90,15 @@ impl Ledger {
     #[must_use]
     pub fn is_released(&self, order: OrderId) -> bool {
         self.shard(order).get(&order).is_some_and(|standing| standing.released)
+    }
+
+    /// What was decided about the order.
+    #[cfg(test)]
+    pub(super) fn confirmed(&self, order: OrderId) -> Option<bool> {
+        match self.shard(order).get(&order)?.inventory {
+            Inventory::Open => None,
+            Inventory::Decided { confirmed } | Inventory::Logged { confirmed } => Some(confirmed),
+        }
     }
 
     /// Whether the log says that the order has taken `step`.
@@ -264,32 +202,4 @@ const fn difference(before: Change, after: Change) -> Change {
         current: after.current - before.current,
         available: after.available - before.available,
     }
-}
-
-fn log_outcome(
-    standing: &mut Standing,
-    product: ProductId,
-    quantity: u8,
-    confirmed: bool,
-) -> Applied {
-    let applied = match standing.inventory {
-        Inventory::Logged { .. } => return Applied::Later,
-        Inventory::Decided { confirmed: decided } if decided != confirmed => Applied::Overruled,
-        Inventory::Open | Inventory::Decided { .. } => Applied::First,
-    };
-    (standing.product, standing.quantity) = (product, quantity);
-    standing.inventory = Inventory::Logged { confirmed };
-    applied
-}
-
-fn log_release(standing: &mut Standing) -> Applied {
-    if std::mem::replace(&mut standing.released, true) { Applied::Later } else { Applied::First }
-}
-
-fn log_payment(standing: &mut Standing, payment: Payment) -> Applied {
-    if standing.payment != Payment::Open {
-        return Applied::Later;
-    }
-    standing.payment = payment;
-    Applied::First
 }

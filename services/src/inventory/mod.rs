@@ -1,11 +1,14 @@
 //! The inventory: reserves pieces for orders, takes them out when paid, gives them back when the
-//! payment failed. A single writer; its state is a fold of `inventory` and `payment`.
+//! payment failed. Its state is a fold of `inventory` and `payment`: in memory, with a single writer, or in
+//! PostgreSQL, where several instances share it.
 
 mod args;
 mod domain;
 mod http;
 mod kept;
 pub mod ledger;
+mod postgres;
+mod standing;
 pub mod stock;
 mod view;
 
@@ -13,48 +16,97 @@ pub(crate) use self::http::Api;
 
 use std::sync::Arc;
 
+use anyhow::{Context, bail};
 use axum::Router;
 use contract::Timestamp;
 use contract::process::port;
 use contract::topics::Topic;
+use tokio::sync::oneshot;
 use tracing::warn;
 
 pub use self::args::{Args, StartingStock};
 use self::kept::Kept;
+use self::postgres::TableInventory;
 use self::view::View;
+use crate::kit::health::Health;
 use crate::kit::kafka::assignor::Sharing;
 use crate::kit::log::Received;
+use crate::kit::postgres::Database;
 use crate::kit::process::Routes;
 use crate::kit::publisher::PublisherSettings;
 use crate::kit::service;
 use crate::kit::snapshot::State;
 use crate::kit::worker::{Decision, Domain, WorkerSettings};
 
+const NAME: &str = "inventory";
+
 /// Decisions that wait for the log at once.
 const MAX_IN_FLIGHT: usize = 2_000;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let settings = WorkerSettings {
-        service: "inventory",
+    if args.database.is_given() { run_on_tables(args).await } else { run_in_memory(args).await }
+}
+
+fn settings(args: &Args, sharing: Sharing) -> WorkerSettings {
+    WorkerSettings {
+        service: NAME,
         instance: args.common.instance.clone(),
         inputs: &[Topic::Orders, Topic::Payment],
         remembered: &[Topic::Payment],
         output: Topic::Inventory,
-        sharing: Sharing::SingleWriter,
+        sharing,
         max_in_flight: MAX_IN_FLIGHT,
         publisher: PublisherSettings::default(),
-    };
+    }
+}
+
+fn routes(args: &Args, shelf: http::Shelf, health: &Arc<Health>) -> anyhow::Result<Routes> {
+    Ok(Routes {
+        public: http::routes(shelf, Arc::clone(health)),
+        origins: Some(args.edge.origins()),
+        door: args.edge.door()?,
+        management: Router::new(),
+    })
+}
+
+async fn run_in_memory(args: Args) -> anyhow::Result<()> {
+    let settings = settings(&args, Sharing::SingleWriter);
     service::run(&args.common, port::INVENTORY, settings, |process| {
         let inventory = Inventory::new(args.stock, process.clock.now());
-        let routes = Routes {
-            public: http::routes(Arc::clone(&inventory.view), Arc::clone(&process.health)),
-            origins: Some(args.edge.origins()),
-            door: args.edge.door()?,
-            management: Router::new(),
-        };
+        let shelf = http::Shelf::Memory(Arc::clone(&inventory.view));
+        let routes = routes(&args, shelf, &process.health)?;
         Ok((inventory, routes))
     })
     .await
+}
+
+/// With a database, several instances share the stock and the partitions.
+async fn run_on_tables(args: Args) -> anyhow::Result<()> {
+    let settings = settings(&args, Sharing::Range);
+    let (tell, failure) = oneshot::channel();
+    let working = service::run(&args.common, port::INVENTORY, settings, |process| {
+        let (health, clock) = (&process.health, &process.clock);
+        let database = Database::open(&args.database, NAME, health, clock)?;
+        let database = database.context("--database names no database")?;
+        let (inventory, failed) = TableInventory::new(database, args.stock, clock.clone());
+        // Without anybody to hear it, the service is ending anyway.
+        let _ = tell.send(failed);
+        let shelf = http::Shelf::Table(Arc::clone(&inventory.shelf));
+        let routes = routes(&args, shelf, health)?;
+        Ok((inventory, routes))
+    });
+    let failure = async {
+        match failure.await {
+            Ok(failed) => failed.await,
+            Err(error) => Err(error),
+        }
+    };
+    tokio::select! {
+        biased;
+        // What the tables refuse is not committed either: whoever comes next reads it again.
+        Ok(reason) = failure => bail!("the tables cannot be written: {reason}"),
+        worked = working => worked,
+    }
 }
 
 /// The inventory's state between records.

@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 
 use crate::kit::clock::Clock;
 use crate::kit::http::{ApiError, Reply};
-use crate::kit::metrics::{KAFKA_CONNECTED, SERVICE_READY};
+use crate::kit::metrics::{DATABASE_CONNECTED, KAFKA_CONNECTED, SERVICE_READY};
 
 /// When a client that came too early should come again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -27,6 +27,9 @@ pub(crate) struct Health {
     ready: AtomicBool,
     stopping: AtomicBool,
     kafka_connected: AtomicBool,
+    /// Whether this process was given a database.
+    uses_database: AtomicBool,
+    database_connected: AtomicBool,
     /// Records behind the log, while that is more than the limit; else 0.
     lag: AtomicU64,
     more: OnceLock<More>,
@@ -62,6 +65,8 @@ impl Health {
             kafka_connected: AtomicBool::new(false),
             more: OnceLock::new(),
             lag: AtomicU64::new(0),
+            uses_database: AtomicBool::new(false),
+            database_connected: AtomicBool::new(false),
         }
     }
 
@@ -91,6 +96,25 @@ impl Health {
     /// The service is so many records behind the log, which is more than it should be.
     pub(crate) fn set_lag(&self, records: Option<u64>) {
         self.lag.store(records.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// From now on the service is ready only while it reaches its database.
+    pub(crate) fn uses_database(&self) {
+        self.uses_database.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn set_database_connected(&self, connected: bool) {
+        if self.database_connected.swap(connected, Ordering::AcqRel) != connected {
+            DATABASE_CONNECTED.set(f64::from(u8::from(connected)));
+        }
+    }
+
+    pub(crate) fn is_database_connected(&self) -> bool {
+        self.database_connected.load(Ordering::Acquire)
+    }
+
+    fn misses_database(&self) -> bool {
+        self.uses_database.load(Ordering::Acquire) && !self.is_database_connected()
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -135,12 +159,18 @@ impl Health {
             (true, true) => "connected",
             (true, false) => "disconnected",
         };
+        let uses_database = self.uses_database.load(Ordering::Acquire);
+        let database = uses_database.then_some(match self.is_database_connected() {
+            true => "connected",
+            false => "disconnected",
+        });
         let mut report = report::Health {
             status: self.status().to_owned(),
             service: self.service.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.clock.monotonic().as_secs(),
             kafka: kafka.to_owned(),
+            database: database.map(str::to_owned),
             lag: Some(self.lag.load(Ordering::Relaxed)).filter(|records| *records > 0),
             breaker: None,
             queue: None,
@@ -184,12 +214,13 @@ async fn live(State(health): State<Arc<Health>>) -> Reply<report::Health> {
     summary = "Ask whether the service does its work",
     responses(
         (status = 200, description = "It does", body = report::Health),
-        (status = 503, description = "It is starting or stopping", body = report::Health),
+        (status = 503, description = "It is starting or stopping, or does not reach its database", body = report::Health),
     ),
 )]
 async fn ready(State(health): State<Arc<Health>>) -> Reply<report::Health> {
     let report = health.report();
-    if health.is_ready() { Reply::Ok(report) } else { Reply::Unavailable(report) }
+    let is_ready = health.is_ready() && !health.misses_database();
+    if is_ready { Reply::Ok(report) } else { Reply::Unavailable(report) }
 }
 
 #[cfg(test)]
@@ -208,6 +239,18 @@ mod tests {
         assert!(health.check_ready().is_err());
         assert!(health.check_started().is_ok(), "who came in time is served");
         assert_eq!(health.report().status, "stopping");
+    }
+
+    #[test]
+    fn a_database_counts_once_there_is_one() {
+        let health = Health::new("status", Clock::system());
+        assert_eq!((health.report().database, health.misses_database()), (None, false));
+        health.uses_database();
+        assert_eq!(health.report().database.as_deref(), Some("disconnected"));
+        assert!(health.misses_database());
+        health.set_database_connected(true);
+        assert_eq!(health.report().database.as_deref(), Some("connected"));
+        assert!(!health.misses_database());
     }
 
     #[test]

@@ -161,6 +161,13 @@ table! {
     STATE_CONSISTENT: Gauge = "state_consistent", "1 when the last replay found the state as the log says, or mended it; 0 when not.";
     LAG: Gauge = "lag_records", "Records that the service is behind the log.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
+    PROJECTION_SET_ASIDE: Counter = "projection_set_aside_total", "Events that the tables cannot hold, by topic.";
+    DATABASE_CONNECTED: Gauge = "database_connected", "1 while the service reaches its database.";
+    DATABASE_CONNECTIONS: Gauge = "database_connections", "Connections in the pool.";
+    DATABASE_CONNECTIONS_IN_USE: Gauge = "database_connections_in_use", "Connections of the pool that work.";
+    DATABASE_WAIT_SECONDS: Histogram = "database_wait_duration_seconds", "Time that work waits for a connection.";
+    DATABASE_TRANSACTION_SECONDS: Histogram = "database_transaction_duration_seconds", "Time that work takes on its connection, by work.";
+    DATABASE_ERRORS: Counter = "database_errors_total", "Work that was not done, by kind: unavailable, conflict, refused.";
     KAFKA_CONNECTED: Gauge = "kafka_connected", "1 while the service reaches Kafka.";
 }
 

@@ -12,6 +12,7 @@
 //! | [`process`], [`service`] | the life of a process; of a service that works in a group |
 //! | [`fed`] | a state that a follower feeds |
 //! | [`replay`] | checks a state against the log, and mends it |
+//! | [`postgres`] | a pool for the services that keep their state in PostgreSQL |
 //! | [`snapshot`] | state on disk, so that a restart folds only what came after it |
 //! | [`lag`] | how far a consumer is behind |
 //! | [`lease`], [`sole`] | until when a member of a group may write; one process for each name |
@@ -36,6 +37,7 @@ pub(crate) mod lease;
 pub(crate) mod limit;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod publisher;

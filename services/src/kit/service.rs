@@ -46,16 +46,20 @@ pub(crate) async fn run<D: Domain>(
 async fn work<D: Domain>(
     args: &CommonArgs,
     clock: Clock,
-    (settings, domain): (WorkerSettings, D),
+    (settings, mut domain): (WorkerSettings, D),
     health: &Arc<Health>,
     shutdown: &Shutdown,
     replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
+    let connecting = async {
+        domain.prepare().await?;
+        Log::connect(args, settings.service, clock).await
+    };
     let log = tokio::select! {
         biased;
         () = shutdown.cancelled() => return Ok(()),
-        log = Log::connect(args, settings.service, clock) => log?,
+        log = connecting => log?,
     };
     let upkeep = Upkeep::new(args, settings.service, &log, replay);
     let on_ready = Box::new(move || announcement.print());

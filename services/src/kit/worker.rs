@@ -71,12 +71,33 @@ pub(crate) enum Decision {
     Publish(Event),
     /// The event is known once the outside has answered; without one nothing more follows from the record.
     Ask(BoxFuture<'static, Option<Event>>),
+    /// Whether there is one, and when it was decided, is known once the state is safe elsewhere.
+    Later(BoxFuture<'static, Option<Stamped>>),
+}
+
+/// An event that was decided at a certain time: published again, it has the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamped {
+    pub(crate) event: Event,
+    pub(crate) at: Timestamp,
 }
 
 /// What a service decides, without the log and the clock.
 pub(crate) trait Domain: Send {
     /// The way into the log for events that no record of an input asks for.
     fn attach(&mut self, _publisher: &Publisher) {}
+    /// Called once, before the first assignment: for state that is kept elsewhere.
+    fn prepare(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send {
+        async { Ok(()) }
+    }
+    /// How much of the log the state holds already, when it is kept elsewhere.
+    fn folded(&self) -> Cut {
+        Cut::new()
+    }
+    /// Waits until more history may be folded.
+    fn room(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
     /// Forgets everything: an assignment begins or is over.
     fn reset(&mut self);
     /// Takes in a record that is history: of the service's own topic, or before the committed offset.
@@ -211,7 +232,7 @@ impl<D: Domain> Worker<D> {
                     share.holder.as_ref().filter(|h| **h != self.settings.member())
                 {
                     return Ok(Some(format!(
-                        "{holder} is active: {} has a single writer, stop that one first",
+                        "{holder} is active: without a database {} has a single writer, stop that one first",
                         self.settings.service
                     )));
                 }
@@ -248,7 +269,7 @@ impl<D: Domain> Worker<D> {
 
     /// Puts back what snapshots hold of `share`; where to read on.
     async fn restore(&mut self, share: &Share, committed: &Offsets) -> Cut {
-        let Some(state) = self.domain.state() else { return Cut::new() };
+        let Some(state) = self.domain.state() else { return self.domain.folded() };
         let partitions: BTreeSet<i32> = share.partitions.values().flatten().copied().collect();
         let units: BTreeSet<Unit> =
             partitions.into_iter().map(|partition| state.units().of(partition)).collect();

@@ -23,8 +23,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 
+use super::domain::StoredOrder;
+use super::postgres::Archive;
 use super::socket::{self, Session};
-use super::view::SharedView;
+use super::view::{SharedView, View};
+use super::{pages, render};
 use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
 use crate::kit::health::Health;
@@ -131,10 +134,57 @@ impl Drop for SocketPermit {
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) view: Arc<SharedView>,
+    /// Orders that are not in memory, where there are tables.
+    pub(super) archive: Option<Archive>,
     pub(super) health: Arc<Health>,
     pub(super) sockets: Arc<Sockets>,
     pub(super) clock: Clock,
     pub(super) shutdown: Shutdown,
+}
+
+impl Desk {
+    /// What `show` makes of an order, from memory or else from the tables.
+    pub(super) async fn find<T>(
+        &self,
+        order_id: OrderId,
+        show: impl FnOnce(&StoredOrder) -> T,
+    ) -> Result<T, ApiError> {
+        let not_found = || {
+            let details =
+                format!("no order {order_id} is known; a new one shows up within moments");
+            ApiError::not_found("order not found", details)
+        };
+        let archive = {
+            let view = self.view.lock();
+            match (view.known(order_id), &self.archive) {
+                (Some(order), _) => return Ok(show(order)),
+                (None, Some(archive)) => archive.clone(),
+                (None, None) => return Err(not_found()),
+            }
+        };
+        let mut read = View::default();
+        read.recall(archive.read(order_id).await?);
+        read.known(order_id).map(show).ok_or_else(not_found)
+    }
+
+    /// Brings an order into memory that a socket is about to watch.
+    async fn bring(&self, order_id: OrderId) -> Result<(), ApiError> {
+        if let Some(archive) = &self.archive
+            && self.view.lock().order(order_id).is_none()
+        {
+            let history = archive.read(order_id).await?;
+            self.view.lock().recall(history);
+        }
+        Ok(())
+    }
+}
+
+/// The id in a path.
+pub(super) fn order_id(id: &str) -> Result<OrderId, ApiError> {
+    id.parse().map_err(|_| {
+        let details = "order ids are UUIDs like 3fa85f64-5717-4562-b3fc-2c963f66afa6";
+        ApiError::invalid("not an order id", details)
+    })
 }
 
 /// What a client that lost its socket says of the one before. Another instance may not have read as far:
@@ -146,8 +196,10 @@ struct Seen {
 }
 
 pub(super) fn routes(desk: Desk, limit: Arc<Limited>) -> Router {
+    let limited = from_fn_with_state(limit, limited);
     Router::new()
-        .route("/status/{id}", get(read_status).layer(from_fn_with_state(limit, limited)))
+        .route("/status/{id}", get(read_status).layer(limited.clone()))
+        .route("/status/{id}/events", get(pages::read_events).layer(limited))
         .route("/ws/{id}", get(open_socket))
         .with_state(desk)
 }
@@ -155,7 +207,7 @@ pub(super) fn routes(desk: Desk, limit: Arc<Limited>) -> Router {
 /// This service's part of `/openapi.json`.
 #[derive(OpenApi)]
 #[openapi(
-    paths(read_status, open_socket),
+    paths(read_status, pages::read_events, open_socket),
     components(schemas(Message<Order>, Message<ErrorData>, ErrorData)),
 )]
 pub(crate) struct Api;
@@ -173,7 +225,7 @@ pub(crate) struct Api;
         (status = 400, description = "Not an order id", body = ErrorResponse),
         (status = 404, description = "Order not found", body = ErrorResponse),
         (status = 429, description = "Too many queries from one client address", body = ErrorResponse),
-        (status = 503, description = "The service is starting or stopping", body = ErrorResponse),
+        (status = 503, description = "The service is starting or stopping, or does not reach its database", body = ErrorResponse),
     ),
     extensions(("x-rate-limit" = json!("60 requests/minute per IP"))),
 )]
@@ -182,14 +234,8 @@ async fn read_status(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     desk.health.check_started()?;
-    let order_id: OrderId = id.parse().map_err(|_| {
-        let details = "order ids are UUIDs like 3fa85f64-5717-4562-b3fc-2c963f66afa6";
-        ApiError::invalid("not an order id", details)
-    })?;
-    let body = desk.view.lock().status(order_id).ok_or_else(|| {
-        let details = format!("no order {order_id} is known; a new one shows up within moments");
-        ApiError::not_found("order not found", details)
-    })?;
+    let order_id = order_id(&id)?;
+    let body = desk.find(order_id, |order| render::status(order_id, order)).await?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(CONTENT_TYPE, json)], body).into_response())
 }
@@ -222,7 +268,7 @@ async fn read_status(
         (status = 403, description = "Pages of this origin may not open WebSockets here", body = ErrorResponse),
         (status = 426, description = "Not a WebSocket handshake", body = ErrorResponse),
         (status = 429, description = "Five WebSockets at once from one client address are open", body = ErrorResponse),
-        (status = 503, description = "The service is starting or stopping, or all its WebSockets are in use",
+        (status = 503, description = "The service is starting or stopping, does not reach its database, or all its WebSockets are in use",
          body = ErrorResponse),
     ),
 )]
@@ -251,6 +297,9 @@ async fn open_socket(
     let upgrade = upgrade.map_err(|_| ApiError::upgrade_required())?;
     let client = settings.proxies.client_address(peer.ip(), &headers);
     let permit = desk.sockets.acquire(client.into())?;
+    if let Ok(order_id) = id.parse() {
+        desk.bring(order_id).await?;
+    }
     let open = desk.sockets.open.token();
     let session = Session {
         heartbeat: settings.heartbeat,

@@ -7,7 +7,8 @@
 //! | [`render`] | an order as JSON |
 //! | [`view`] | all orders, and which sockets watch which; no I/O |
 //! | [`consume`] | the log's events to the view |
-//! | [`http`] | `GET /status/{id}` and the handshake of `/ws/{id}` |
+//! | [`http`], [`pages`] | `GET /status/{id}`, page by page; the handshake of `/ws/{id}` |
+//! | [`postgres`] | the projection in tables, where there are some |
 //! | [`stuck`], [`management`] | orders that have not ended in time: pure, and `GET /orders/stuck` |
 //! | [`socket`] | one WebSocket after its handshake |
 
@@ -16,6 +17,8 @@ mod domain;
 mod http;
 mod kept;
 mod management;
+mod pages;
+mod postgres;
 mod render;
 mod socket;
 mod stuck;
@@ -27,16 +30,19 @@ pub(crate) use self::management::Api as ManagementApi;
 use std::sync::Arc;
 use std::time::Duration;
 
+use consume::Tables;
 use contract::process::port;
 use http::{SocketSettings, Sockets};
 use management::Overseer;
+use postgres::{Archive, Places};
 use view::SharedView;
 
-use crate::cli::CommonArgs;
+use crate::cli::{CommonArgs, DatabaseArgs};
 use crate::kit::clock::Clock;
 use crate::kit::health::Health;
 use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
+use crate::kit::postgres::Database;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::replay::{self, Mailbox, Replays};
 use crate::kit::worker::Upkeep;
@@ -68,6 +74,8 @@ pub struct Args {
     pub stuck_after_ms: u64,
     #[command(flatten)]
     pub edge: EdgeArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// Shows orders until told to stop.
@@ -83,8 +91,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         proxies: proxies.clone(),
         origins: args.edge.origins(),
     });
+    // Its probe keeps the health up to date until the process ends.
+    let (archive, _probe) =
+        Database::open(&args.database, NAME, &health, &clock)?.map(Archive::new).unzip();
     let desk = http::Desk {
         view: Arc::clone(&view),
+        archive: archive.clone(),
         health: Arc::clone(&health),
         sockets: Arc::clone(&sockets),
         clock: clock.clone(),
@@ -99,18 +111,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
     let (replays, mailbox) =
         Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
+    let mut management = management::routes(overseer.clone());
+    if archive.is_none() {
+        // With tables, memory holds a part of the orders only: the audit compares the tables with the log.
+        management = management.merge(replay::http::routes(Arc::clone(&replays)));
+    }
     let serving = process.serve(Routes {
         public: http::routes(desk, limited),
         origins: Some(args.edge.origins()),
         door: args.edge.door()?,
-        management: management::routes(overseer.clone())
-            .merge(replay::http::routes(Arc::clone(&replays))),
+        management,
     })?;
     // Ends with the process.
     tokio::spawn(overseer.watch());
     let announcement = serving.announcement;
-    let worked =
-        serving.run(work(&args, clock, &view, &health, (replays, mailbox), announcement)).await;
+    let working = work(&args, clock, &view, archive, &health, (replays, mailbox), announcement);
+    let worked = serving.run(working).await;
     sockets.finish().await;
     worked
 }
@@ -120,12 +136,22 @@ async fn work(
     args: &Args,
     clock: Clock,
     view: &SharedView,
+    archive: Option<Archive>,
     health: &Health,
     replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
+    let places = match &archive {
+        Some(archive) => archive.prepare(view, args.common.partitions).await?,
+        None => Places::new(),
+    };
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
     let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
-    consume::follow(upkeep, view, health, announcement).await
+    let tables = archive.map(|archive| {
+        let known = postgres::known(&places);
+        let projector = archive.project(places);
+        Tables { archive, projector, known }
+    });
+    consume::follow(upkeep, tables, view, health, announcement).await
 }

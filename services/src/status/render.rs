@@ -4,7 +4,7 @@
 use contract::Timestamp;
 use contract::ids::{OrderId, ProductId};
 use contract::money::Cents;
-use contract::order::OrderStatus;
+use contract::order::{EventRecord, OrderStatus};
 use contract::ws::{ErrorData, Message, MessageType};
 use serde::Serialize;
 use uuid::Uuid;
@@ -45,6 +45,17 @@ fn event_view(order_id: OrderId, event: &StoredEvent) -> EventView<'_> {
         data: &event.data,
         timestamp: event.timestamp,
         version: event.version,
+    }
+}
+
+/// One event as a page shows it.
+pub(super) fn record(order_id: OrderId, event: &StoredEvent) -> EventRecord {
+    EventRecord {
+        event_id: order_id.event_id(event.event_type.step()),
+        event_type: event.event_type.name().to_owned(),
+        data: event.data.clone().into(),
+        timestamp: event.timestamp,
+        version: event.version.to_owned(),
     }
 }
 
@@ -127,7 +138,7 @@ pub(super) fn pong(id: &str, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use contract::events::{Event, EventType};
-    use contract::order::{EventRecord, Order};
+    use contract::order::Order;
 
     use super::super::domain::{Orders, event, sample_id};
     use super::*;

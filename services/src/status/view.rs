@@ -3,17 +3,19 @@
 //! A socket has one flag: that its order has changed since it was last shown. A slow reader so misses
 //! states in between and never the newest, and nothing ever queues up for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use contract::Timestamp;
+use contract::events::Event;
 use contract::ids::OrderId;
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
 use super::domain::{Folded, Orders, StoredOrder};
+use super::postgres::Past;
 use super::render;
 use super::stuck::OpenOrders;
 use crate::kit::log::Received;
@@ -69,13 +71,36 @@ impl View {
     /// Folds one record of the log, and raises the flag of every socket that watches its order.
     pub(super) fn fold(&mut self, record: &Received) {
         let Received { event, version, timestamp, value, .. } = record;
-        let Folded { shows_more, was_open, is_open } =
-            self.orders.fold(event, version, *timestamp, value);
+        self.fold_event(event, version, *timestamp, value, record.trace);
+    }
+
+    /// Takes in what the tables hold of orders that are not in memory yet.
+    pub(super) fn recall(&mut self, history: Vec<Past>) {
+        let ids: HashSet<OrderId, RandomState> =
+            history.iter().map(|past| past.event.order_id()).collect();
+        let absent: HashSet<_, RandomState> =
+            ids.into_iter().filter(|order| self.order(*order).is_none()).collect();
+        for Past { event, version, at, text } in history {
+            if absent.contains(&event.order_id()) {
+                self.fold_event(&event, version, at, text.as_bytes(), None);
+            }
+        }
+    }
+
+    fn fold_event(
+        &mut self,
+        event: &Event,
+        version: &'static str,
+        at: Timestamp,
+        value: &[u8],
+        trace: Option<TraceContext>,
+    ) {
+        let Folded { shows_more, was_open, is_open } = self.orders.fold(event, version, at, value);
         self.open.moved(event.order_id(), was_open, is_open);
         if !shows_more {
             return;
         }
-        self.tell(event.order_id(), record.trace);
+        self.tell(event.order_id(), trace);
     }
 
     /// Raises the flag of every socket that watches an order.
@@ -114,9 +139,9 @@ impl View {
         self.orders.get_any(order_id)
     }
 
-    /// The body of `GET /status/{id}`.
-    pub(super) fn status(&self, order_id: OrderId) -> Option<String> {
-        self.orders.get(order_id).map(|order| render::status(order_id, order))
+    /// The order, once it is known.
+    pub(super) fn known(&self, order_id: OrderId) -> Option<&StoredOrder> {
+        self.orders.get(order_id)
     }
 
     /// A new socket of `order_id`, whose other end has been shown `after` events. What is known already

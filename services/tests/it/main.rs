@@ -6,5 +6,6 @@ mod api;
 mod edge;
 mod examples;
 mod pipeline;
+mod postgres;
 #[path = "../schemas/mod.rs"]
 mod schemas;

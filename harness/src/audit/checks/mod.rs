@@ -24,6 +24,10 @@ mod placement;
 mod sockets;
 mod stock_end;
 mod stock_prefix;
+mod table_events;
+mod table_orders;
+mod table_shipments;
+mod table_stock;
 mod tracking;
 mod view;
 
@@ -128,6 +132,10 @@ const fn with_stock(evidence: &Evidence) -> bool {
     evidence.initial_stock.is_some()
 }
 
+const fn with_tables(evidence: &Evidence) -> bool {
+    evidence.tables.is_some()
+}
+
 /// Every check, in the order of the report.
 pub const REGISTER: &[Check] = &[
     accepted::CHECK,
@@ -151,5 +159,9 @@ pub const REGISTER: &[Check] = &[
     lag::CHECK,
     sockets::CHECK,
     view::CHECK,
+    table_orders::CHECK,
+    table_events::CHECK,
+    table_shipments::CHECK,
+    table_stock::CHECK,
     clients::CHECK,
 ];

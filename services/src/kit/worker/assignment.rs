@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::lanes::Lanes;
-use super::{Decision, Domain, WorkerSettings};
+use super::{Decision, Domain, Stamped, WorkerSettings};
 use crate::kit::dead_letter::{buried_by, bury};
 use crate::kit::kafka::assignor::Share;
 use crate::kit::kafka::group::Offsets;
@@ -42,7 +42,7 @@ pub(super) struct Assignment {
     /// Fetched and not yet begun.
     pending: VecDeque<Work>,
     /// Waiting for the outside, or for a dead letter to be written.
-    asked: FuturesUnordered<BoxFuture<'static, (Token, Option<Event>)>>,
+    asked: FuturesUnordered<BoxFuture<'static, Answer>>,
     acknowledged: mpsc::UnboundedReceiver<Vec<(Token, Position)>>,
     acknowledgements: Acknowledgements,
     in_flight: usize,
@@ -50,6 +50,9 @@ pub(super) struct Assignment {
     spans: HashMap<Token, trace::Span>,
     connected: bool,
 }
+
+/// What is to be published for a token, at the time when it was decided or else now.
+type Answer = (Token, Option<(Event, Option<Timestamp>)>);
 
 enum Work {
     Record(Token, Box<Received>),
@@ -61,7 +64,7 @@ enum Work {
 /// What woke the assignment up.
 enum Woken {
     Acknowledged(Vec<(Token, Position)>),
-    Answered(Token, Option<Event>),
+    Answered(Answer),
     History(Option<Reading>),
     Live(Option<Reading>),
 }
@@ -110,8 +113,8 @@ impl Assignment {
         let woken = tokio::select! {
             biased;
             Some(tokens) = self.acknowledged.recv() => Woken::Acknowledged(tokens),
-            Some((token, event)) = self.asked.next() => Woken::Answered(token, event),
-            reading = next(&mut self.history) => Woken::History(reading),
+            Some(answer) = self.asked.next() => Woken::Answered(answer),
+            reading = next_of_the_past(&mut self.history, domain) => Woken::History(reading),
             reading = next(&mut self.live), if hungry => Woken::Live(reading),
         };
         let caught_up = self.handle(woken, domain, publisher);
@@ -124,11 +127,11 @@ impl Assignment {
             Woken::Acknowledged(tokens) => {
                 tokens.into_iter().for_each(|(token, _position)| self.finished(token));
             }
-            Woken::Answered(token, Some(event)) => {
+            Woken::Answered((token, Some((event, at)))) => {
                 domain.answered(&event);
-                self.publish(token, event, publisher);
+                self.publish(token, event, at, publisher);
             }
-            Woken::Answered(token, None) => self.finished(token),
+            Woken::Answered((token, None)) => self.finished(token),
             Woken::History(Some(Reading::Batch(batch))) => {
                 batch.records.iter().for_each(|record| domain.fold(record));
                 let Batch { topic, partition, next_offset, records, .. } = &batch;
@@ -182,9 +185,16 @@ impl Assignment {
                     self.begin_span(token, &record, now);
                     match domain.decide(&record, now) {
                         Decision::Nothing => self.finished(token),
-                        Decision::Publish(event) => self.publish(token, event, publisher),
+                        Decision::Publish(event) => self.publish(token, event, None, publisher),
                         Decision::Ask(answer) => {
-                            self.asked.push(answer.map(move |event| (token, event)).boxed());
+                            let answer =
+                                answer.map(move |event| (token, event.map(|event| (event, None))));
+                            self.asked.push(answer.boxed());
+                        }
+                        Decision::Later(answer) => {
+                            let stamped = |Stamped { event, at }| (event, Some(at));
+                            let answer = answer.map(move |known| (token, known.map(stamped)));
+                            self.asked.push(answer.boxed());
                         }
                     }
                 }
@@ -223,18 +233,25 @@ impl Assignment {
         }
     }
 
-    fn publish(&mut self, token: Token, event: Event, publisher: &Publisher) {
+    fn publish(
+        &mut self,
+        token: Token,
+        event: Event,
+        at: Option<Timestamp>,
+        publisher: &Publisher,
+    ) {
         let trace = self.spans.get(&token).and_then(trace::Span::context);
         let (order, event_type) = (event.order_id(), event.event_type().name());
         info!(service = self.service, %order, event_type, trace = trace.map(display), "decided");
-        let outgoing = Outgoing::new(&event, self.log.clock.now()).traced(trace);
+        let at = at.unwrap_or_else(|| self.log.clock.now());
+        let outgoing = Outgoing::new(&event, at).traced(trace);
         match publisher.enqueue(outgoing, &self.acknowledgements, token) {
             Ok(()) => {}
             // Cannot happen while fewer records are in flight than the queue holds; still none is lost.
             Err(PublishError::Full) => {
                 let again = async move {
                     tokio::time::sleep(FULL_PAUSE).await;
-                    (token, Some(event))
+                    (token, Some((event, Some(at))))
                 };
                 self.asked.push(again.boxed());
             }
@@ -297,6 +314,14 @@ async fn next(readers: &mut Option<Readers>) -> Option<Reading> {
         Some(readers) => readers.next().await,
         None => std::future::pending().await,
     }
+}
+
+async fn next_of_the_past<D: Domain>(
+    history: &mut Option<Readers>,
+    domain: &mut D,
+) -> Option<Reading> {
+    domain.room().await;
+    next(history).await
 }
 
 /// Bits of a token that hold the offset; those above hold the lane.

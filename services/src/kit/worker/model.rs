@@ -195,7 +195,7 @@ impl<D: Domain> Process<D> {
         match self.domain.decide(&record, Timestamp::default()) {
             Decision::Nothing => drop(self.lanes.finish(lane, record.offset)),
             Decision::Publish(event) => self.to_send.push((lane, record.offset, event)),
-            Decision::Ask(_) => panic!("not in this model"),
+            Decision::Ask(_) | Decision::Later(_) => panic!("not in this model"),
         }
         true
     }

@@ -181,6 +181,22 @@ async fn statuses(trial: &mut Trial, status: &Service, topics: &Topics) {
         assert_eq!(answer.status, code, "{path}");
         trial.judge(port::STATUS, &Method::GET, &path, &answer);
     }
+    let pages = [
+        (format!("{order_id}/events?limit=1"), 200),
+        (format!("{order_id}/events?limit=none"), 400),
+        (format!("{UNKNOWN}/events"), 404),
+    ];
+    for (page, code) in pages {
+        let page = format!("/status/{page}");
+        let answer = send_from("127.0.0.6", status.address, get(&page)).await;
+        assert_eq!(answer.status, code, "{page}");
+        trial.judge(port::STATUS, &Method::GET, &page, &answer);
+    }
+    let page = format!("/status/{order_id}/events");
+    for _ in 0..20 {
+        let answer = send_from("127.0.0.7", status.address, get(&page)).await;
+        trial.judge(port::STATUS, &Method::GET, &page, &answer);
+    }
     for _ in 0..20 {
         let answer = send_from("127.0.0.5", status.address, get(&path)).await;
         trial.judge(port::STATUS, &Method::GET, &path, &answer);

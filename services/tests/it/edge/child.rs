@@ -55,6 +55,7 @@ fn command(arguments: &[&str], data: &TempDir) -> Command {
     command
         .env("DATA_DIR", data.path())
         .env("MANAGEMENT_PORT", "0")
+        .env_remove("DATABASE_URL")
         .args(["--ignored", "--exact", "--nocapture", "edge::child::service_process"])
         .env(ARGUMENTS, [arguments, &["--exit-with-parent"]].concat().join("\n"))
         .stdin(Stdio::piped())

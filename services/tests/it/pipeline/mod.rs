@@ -9,7 +9,7 @@ mod races;
 mod replay;
 mod saga;
 mod schemas;
-mod shop;
+pub(crate) mod shop;
 mod snapshots;
 mod start;
 mod unreadable;

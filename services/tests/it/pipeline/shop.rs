@@ -11,16 +11,16 @@ use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, get, send_from};
 use crate::edge::records::{Topics, event};
 
-pub(super) struct Shop {
-    pub(super) broker: sim::Broker,
-    pub(super) gateway: Service,
-    pub(super) topics: Topics,
-    pub(super) reader: Reader,
+pub(crate) struct Shop {
+    pub(crate) broker: sim::Broker,
+    pub(crate) gateway: Service,
+    pub(crate) topics: Topics,
+    pub(crate) reader: Reader,
 }
 
 impl Shop {
     /// A broker, a gateway that declines so many charges, and no service yet.
-    pub(super) async fn open(decline_rate: &str) -> Self {
+    pub(crate) async fn open(decline_rate: &str) -> Self {
         Self::on(sim::Broker::start().unwrap(), decline_rate).await
     }
 
@@ -39,31 +39,31 @@ impl Shop {
         Self { broker, gateway, topics, reader }
     }
 
-    pub(super) fn kafka(&self) -> SocketAddr {
+    pub(crate) fn kafka(&self) -> SocketAddr {
         self.broker.address()
     }
 
-    pub(super) async fn service(&self, arguments: &[&str]) -> Service {
+    pub(crate) async fn service(&self, arguments: &[&str]) -> Service {
         Service::on(self.kafka(), arguments).await
     }
 
-    pub(super) async fn inventory(&self, pieces: u32) -> Service {
+    pub(crate) async fn inventory(&self, pieces: u32) -> Service {
         let stock = format!("product-2={pieces}");
         self.service(&["inventory", "--stock", &stock]).await
     }
 
-    pub(super) async fn payment(&self, instance: &str) -> Service {
+    pub(crate) async fn payment(&self, instance: &str) -> Service {
         let gateway = format!("http://{}", self.gateway.address);
         self.service(&["payment", "--gateway", &gateway, "--instance", instance]).await
     }
 
     /// What follows a payment.
-    pub(super) async fn delivery(&self) -> [Service; 2] {
+    pub(crate) async fn delivery(&self) -> [Service; 2] {
         [self.service(&["shipping"]).await, self.service(&["notification"]).await]
     }
 
     /// Places orders of three pieces of product-2, past the order service.
-    pub(super) async fn order(&self, names: impl IntoIterator<Item = String>) -> Vec<OrderId> {
+    pub(crate) async fn order(&self, names: impl IntoIterator<Item = String>) -> Vec<OrderId> {
         let mut orders = Vec::new();
         for name in names {
             let order = OrderId::for_idempotency_key(&name);
@@ -75,13 +75,13 @@ impl Shop {
 }
 
 /// What the inventory says of product-2.
-pub(super) async fn shelf(inventory: &Service) -> InventoryItem {
+pub(crate) async fn shelf(inventory: &Service) -> InventoryItem {
     send_from(HERE, inventory.address, get("/inventory/product-2")).await.json()
 }
 
 /// Looks until the shelf holds so many pieces of product-2 with none reserved: it folds what stands in
 /// the log a moment later.
-pub(super) async fn shelf_settles(inventory: &Service, current_stock: u64) {
+pub(crate) async fn shelf_settles(inventory: &Service, current_stock: u64) {
     let settled = async {
         loop {
             let item = shelf(inventory).await;
@@ -96,6 +96,6 @@ pub(super) async fn shelf_settles(inventory: &Service, current_stock: u64) {
     }
 }
 
-pub(super) fn names(prefix: &str, count: usize) -> Vec<String> {
+pub(crate) fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{prefix}-{number}")).collect()
 }

@@ -16,6 +16,10 @@ use race::{ROUND, Race};
 use services::inventory::ledger::Ledger;
 use services::inventory::stock::Stock;
 
+/// The binary's: maps that grow are measured with the allocator that the services have.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Enough that no measurement runs out.
 const PLENTY: u32 = u32::MAX;
 

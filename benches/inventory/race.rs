@@ -51,7 +51,7 @@ impl Race {
             running.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         let granted: usize = ended.iter().map(|(_, granted)| granted).sum();
-        let wanted = |product: usize| self.0.len() * (orders + products - 1 - product) / products;
+        let wanted = |product: usize| self.0.len() * ((orders + products - 1 - product) / products);
         let there = usize::try_from(pieces).unwrap_or(usize::MAX);
         let sold: usize = (0..products).map(|product| wanted(product).min(there)).sum();
         assert_eq!(granted, sold, "sold too much, or turned somebody away without need");

@@ -75,6 +75,25 @@ async fn a_failing_gateway_fails_before_and_after_and_repeats_find_out() {
 }
 
 #[tokio::test]
+async fn a_silent_gateway_never_answers_and_its_server_gives_up_after_ten_seconds() {
+    let arguments =
+        ["gateway", "--port", "0", "--silent-rate", "1", "--query-error-rate", "1", "--seed", "3"];
+    let gateway = Service::start(&arguments).await;
+    // Whoever has less patience than the server has no answer at all.
+    let address = gateway.address;
+    let asked = (0..8).map(|number| async move {
+        let order_id = OrderId::for_idempotency_key(&number.to_string());
+        charge(address, order_id, 2999).await.error(503).details
+    });
+    let details = futures_util::future::join_all(asked).await;
+    assert!(details.iter().all(|details| details.contains("within 10 s")), "{details:?}");
+    let taken = ledger(gateway.address).await;
+    assert!((1..8).contains(&taken.len()), "half of the money is taken: {taken:?}");
+    let path = format!("/charges/{}", taken[0].order_id);
+    read(gateway.address, &path).await.error(500);
+}
+
+#[tokio::test]
 async fn what_is_no_charge_is_refused_and_what_was_never_seen_not_found() {
     let gateway = Service::start(&["gateway", "--port", "0"]).await;
     let order_id = OrderId::for_idempotency_key("a").to_string();

@@ -4,6 +4,8 @@ use contract::ids::OrderId;
 use contract::ws::close_code;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::child::{DEADLINE, Service};
 use super::client::{HERE, connect_from, handshake, open, open_with, read};
@@ -61,6 +63,17 @@ async fn a_message_too_large_closes_its_socket() {
     socket.send(Message::text("x".repeat(4096))).await;
     assert_eq!(socket.error().await.0, "invalid_message", "4 KiB are not too large");
     socket.send(Message::text("x".repeat(4097))).await;
+    assert_eq!(socket.close_code().await, close_code::TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_message_too_large_is_none_the_smaller_in_pieces() {
+    let (_broker, status) = status(&[]).await;
+    let mut socket = open(HERE, status.address, "order").await.unwrap();
+    let text = OpCode::Data(Data::Text);
+    socket.send(Message::Frame(Frame::message(vec![b'x'; 4000], text, false))).await;
+    let more = OpCode::Data(Data::Continue);
+    socket.send(Message::Frame(Frame::message(vec![b'x'; 97], more, true))).await;
     assert_eq!(socket.close_code().await, close_code::TOO_LARGE);
 }
 

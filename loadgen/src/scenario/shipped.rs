@@ -1,7 +1,7 @@
 //! The scenario files that come with the program.
 
 /// Name and text of each.
-pub const SHIPPED: [(&str, &str); 7] = [
+pub const SHIPPED: [(&str, &str); 8] = [
     ("targets", include_str!("../../../scenarios/targets.toml")),
     ("smoke", include_str!("../../../scenarios/smoke.toml")),
     ("flash-sale", include_str!("../../../scenarios/flash-sale.toml")),
@@ -9,6 +9,7 @@ pub const SHIPPED: [(&str, &str); 7] = [
     ("replicas", include_str!("../../../scenarios/replicas.toml")),
     ("kafka-away", include_str!("../../../scenarios/kafka-away.toml")),
     ("kills", include_str!("../../../scenarios/kills.toml")),
+    ("postgres", include_str!("../../../scenarios/postgres.toml")),
 ];
 
 /// The text of the scenario named `name`.

@@ -53,6 +53,8 @@ impl DatabaseArgs {
         {
             options.push_str(&format!(" -c {setting}={limit}"));
         }
+        // A plan made while the tables were empty would scan them whole ever after.
+        options.push_str(" -c plan_cache_mode=force_custom_plan");
         config
             .options(options.trim_start())
             .application_name(format!("doorbuster-{service}"))

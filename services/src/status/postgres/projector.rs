@@ -1,8 +1,9 @@
 //! The task that writes the projection: what gathers while a transaction runs is the next one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::project::{Places, Project, next_places};
 use crate::kit::log::Received;
@@ -11,23 +12,29 @@ use crate::kit::postgres::Database;
 /// Nobody waits for the projection, since memory is ahead of it: events gather, and cost less each.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// Fetches that may wait: beyond these the log is not read on, so that memory stays bounded while the
-/// database is away.
-const WAITING_BATCHES: usize = 64;
+/// Events that may wait: beyond these the log is not read on, so that memory stays bounded while the
+/// database is away. Counted by event, since a fetch brings anything from one to thousands.
+const WAITING_EVENTS: u32 = 20_000;
 
 /// Events in one transaction, but for the last fetch of it.
 const MAX_BATCH: usize = 2_000;
 
+/// What a fetch brought, and its room among those that wait.
+type Batch = (Vec<Received>, OwnedSemaphorePermit);
+
 /// Where events are handed in.
 pub(in crate::status) struct Projector {
-    queue: mpsc::Sender<Vec<Received>>,
+    /// As long as there is room.
+    queue: mpsc::UnboundedSender<Batch>,
+    room: Arc<Semaphore>,
     failure: oneshot::Receiver<String>,
 }
 
 impl Projector {
     /// Starts the task; `places` is where the tables stand.
     pub(super) fn start(database: Database, places: Places) -> Self {
-        let (queue, batches) = mpsc::channel(WAITING_BATCHES);
+        let (queue, batches) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(WAITING_EVENTS as usize));
         let (tell, failure) = oneshot::channel();
         tokio::spawn(async move {
             if let Err(reason) = project(database, places, batches).await {
@@ -35,7 +42,7 @@ impl Projector {
                 let _ = tell.send(reason);
             }
         });
-        Self { queue, failure }
+        Self { queue, room, failure }
     }
 
     /// Hands in what a fetch brought. Waits while too much waits already.
@@ -43,7 +50,13 @@ impl Projector {
     /// # Errors
     /// When the tables can no longer be written: why.
     pub(in crate::status) async fn take(&mut self, records: Vec<Received>) -> anyhow::Result<()> {
-        if self.queue.send(records).await.is_ok() {
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX).min(WAITING_EVENTS);
+        let place = tokio::select! {
+            biased;
+            place = Arc::clone(&self.room).acquire_many_owned(count) => place.ok(),
+            () = self.queue.closed() => None,
+        };
+        if place.is_some_and(|place| self.queue.send((records, place)).is_ok()) {
             return Ok(());
         }
         let reason = (&mut self.failure).await.unwrap_or_default();
@@ -54,18 +67,20 @@ impl Projector {
 async fn project(
     database: Database,
     mut places: Places,
-    mut batches: mpsc::Receiver<Vec<Received>>,
+    mut batches: mpsc::UnboundedReceiver<Batch>,
 ) -> Result<(), String> {
-    while let Some(mut records) = batches.recv().await {
+    while let Some((mut records, mut room)) = batches.recv().await {
         tokio::time::sleep(LINGER).await;
         while records.len() < MAX_BATCH
-            && let Ok(more) = batches.try_recv()
+            && let Ok((more, place)) = batches.try_recv()
         {
             records.extend(more);
+            room.merge(place);
         }
         let mut work = Project { places: &places, records: &records };
         database.persist(&mut work).await.map_err(|error| error.to_string())?;
         places.extend(next_places(&records));
+        drop(room);
     }
     Ok(())
 }

@@ -28,13 +28,13 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "NAME")]
     pub service: Option<Service>,
     /// Its management port [default: 1000 above its known port, on this machine]
-    #[arg(long, value_name = "URL", requires = "service")]
+    #[arg(long, value_name = "URL", conflicts_with = "reset")]
     pub management: Option<String>,
     /// Where to begin: with the last snapshot, or with the oldest event (which checks the snapshots too)
     #[arg(long, value_enum, default_value_t = From::Checkpoint, conflicts_with = "reset")]
     pub from: From,
     /// Replace a state that differs by the replayed one
-    #[arg(long, requires = "service")]
+    #[arg(long, conflicts_with = "reset")]
     pub apply: bool,
     /// Events in a batch
     #[arg(long, default_value_t = 1_000, value_name = "EVENTS", conflicts_with = "reset",

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use contract::replay::ReplayReport;
+use contract::replay::{ReplayReport, ReplayState};
 use tokio::time::Instant;
 
 use crate::say;
@@ -27,7 +27,10 @@ impl Bar {
     pub(super) fn show(&mut self, report: &ReplayReport) {
         if self.terminal {
             say::aside(format_args!("\r{}\x1b[K", drawn(report)));
-        } else if self.last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
+        } else if report.state != ReplayState::Running
+            || self.last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL)
+        {
+            // The last line is told however soon it comes.
             self.last = Some(Instant::now());
             say::aside(format_args!("{}\n", plain(report)));
         }
@@ -60,7 +63,7 @@ fn plain(report: &ReplayReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contract::replay::{ReplayRequest, ReplayState, ReplayTrigger};
+    use contract::replay::{ReplayRequest, ReplayTrigger};
 
     use super::*;
 

@@ -21,7 +21,7 @@ use super::Args;
 use super::domain::{Ledger, OtherAmount, is_declined};
 use super::faults::{Failures, Fate};
 use super::latency::Latency;
-use crate::kit::http::{ApiError, Reply, json_body};
+use crate::kit::http::{ApiError, Reply, json_body, order_id as parse_order_id};
 use crate::kit::rng;
 
 /// Charges of the ledger that are written at a time: the lock is free in between.
@@ -186,10 +186,7 @@ async fn read_charge(
     State(gateway): State<Arc<Gateway>>,
     Path(order_id): Path<String>,
 ) -> Result<Reply<Charge>, ApiError> {
-    let order_id: OrderId = order_id
-        .parse()
-        .map_err(|_| ApiError::invalid("not an order id", "order ids are UUIDs"))?;
-    gateway.read(order_id).map(Reply::Ok)
+    gateway.read(parse_order_id(&order_id)?).map(Reply::Ok)
 }
 
 /// One charge a line, in the order of deciding.

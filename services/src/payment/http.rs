@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::routing::{get, post};
 use contract::http::ErrorResponse;
-use contract::ids::OrderId;
 use contract::management::{
     GatewayAnswer, ParkedPayments, Resolution, ResolvePayment, ResolvedPayment,
 };
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use utoipa::OpenApi;
 
 use super::desk::{Desk, Refusal};
-use crate::kit::http::{ApiError, Reply, json_body, page_limit};
+use crate::kit::http::{ApiError, Reply, json_body, order_id, page_limit};
 
 /// Characters of a reason: it becomes part of an event.
 const MAX_REASON: usize = 200;
@@ -99,10 +98,6 @@ async fn resolve_payment(
         desk.resolve(order_id, outcome, &reason).await.map_err(|refusal| told(&refusal))?;
     let settled = event_type.is_some();
     Ok(Reply::Ok(ResolvedPayment { order_id, settled, event_type, last_answer }))
-}
-
-fn order_id(text: &str) -> Result<OrderId, ApiError> {
-    text.parse().map_err(|_| ApiError::invalid("not an order id", "order ids are UUIDs"))
 }
 
 /// Who decides by hand says why: the reason of a failed payment is told to the buyer, the other is logged.

@@ -14,6 +14,7 @@ pub(crate) mod management;
 mod measured;
 mod page;
 mod panic;
+mod path;
 mod serve;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use edge::EdgeArgs;
 pub(crate) use error::{ApiError, FreshlyCreated, Reply};
 pub(crate) use limited::{Limited, limited};
 pub(crate) use page::page_limit;
+pub(crate) use path::order_id;
 pub(crate) use serve::{Peer, serve};
 
 use crate::kit::clock::Clock;

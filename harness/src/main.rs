@@ -78,7 +78,12 @@ fn log_to_stderr(command: &Command) {
     // rskafka warns at every attempt; whoever asked for Kafka tells the outcome in one line.
     let default = if matches!(command, Command::Run(_)) { "error" } else { "warn,rskafka=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written would be reported by `eprintln!`, which panics for the same reason: a
+    // full disk that holds the log, too.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
         lines.json().flatten_event(true).init();
     } else {

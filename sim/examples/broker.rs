@@ -15,7 +15,12 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    // Reporting a line that cannot be written panics when standard error is on the full disk, too.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .init();
     match sim::run(Arguments::parse().broker).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -111,7 +111,12 @@ async fn a_file_that_may_not_grow_is_a_storage_error_until_it_may() {
     }
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["--data-dir", text(directory.path())];
-    let broker = BrokerProcess::start_under(&["prlimit", "--fsize=65536:unlimited"], &arguments);
+    // Its log is a file that may not grow either, as on a disk that is full for both.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let log = elsewhere.path().join("log");
+    std::fs::write(&log, vec![b'\n'; 65536]).unwrap();
+    let limited = format!("exec prlimit --fsize=65536:unlimited \"$0\" \"$@\" 2>> {}", text(&log));
+    let broker = BrokerProcess::start_under(&["sh", "-c", &limited], &arguments);
     let mut wire = Wire::connect(broker.address).await;
     assert_eq!(create_topic(&mut wire, &[]).await, 0);
     let id = broker.id().to_string();

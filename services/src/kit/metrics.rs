@@ -131,6 +131,9 @@ table! {
     TRACE_SPANS_DROPPED: Counter = "trace_spans_dropped_total", "Spans that never reached a collector.";
     UNKNOWN_TYPES: Counter = "unknown_event_types_total", "Records of an event type that this version does not know, by topic.";
     ORDERS_OPEN: Gauge = "orders_open", "Orders that have not ended.";
+    ORDERS_ENDED_IN_MEMORY: Gauge = "orders_ended_in_memory", "Ended orders that have not left memory yet.";
+    ORDERS_RETIRED: Counter = "orders_retired_total", "Ended orders that have left memory.";
+    RETIRE_FAILURES: Counter = "orders_retire_failures_total", "Times that ended orders could not be written to leave memory.";
     ORDERS_STUCK: Gauge = "orders_stuck", "Orders that have not ended in the time that the specification gives them.";
     ORDERS_GOT_STUCK: Counter = "orders_got_stuck_total", "Orders that did not end in time, those that ended later among them.";
     PAYMENT_ATTEMPTS: Counter = "payment_attempts_total", "Requests to the payment gateway, by what was asked and what came of it.";

@@ -1,40 +1,107 @@
-//! The log's events, from the first one on, to the view.
+//! The log's events, from where a start found the state on, to the view.
+
+use std::collections::VecDeque;
 
 use contract::topics::Topic;
 use tokio::time::MissedTickBehavior;
 
 use super::SERVICE;
+use super::kept::Retirement;
 use super::postgres::{Archive, Projector};
 use super::view::SharedView;
 use crate::kit::fed;
 use crate::kit::follower::{Followed, Follower};
 use crate::kit::health::Health;
 use crate::kit::log::Received;
+use crate::kit::metrics::ORDERS_ENDED_IN_MEMORY;
 use crate::kit::process::Announcement;
-use crate::kit::snapshot::{Cut, Start};
+use crate::kit::snapshot::Start;
 use crate::kit::worker::Upkeep;
 
-/// The tables that keep the view, and how far they stand for the log.
+/// Where orders go that have ended a while ago.
+pub(super) enum Past {
+    Tables(Tables),
+    File(Retirement),
+    /// All orders stay in memory.
+    Nowhere,
+}
+
+/// The tables that keep the view.
 pub(super) struct Tables {
-    pub(super) archive: Archive,
-    pub(super) projector: Projector,
-    pub(super) known: Cut,
+    archive: Archive,
+    projector: Projector,
+    /// Ended orders that stay in memory.
+    recent: usize,
+    /// How many orders had ended, and how many events had been handed in by then.
+    handed: VecDeque<(u64, u64)>,
+}
+
+/// Orders that leave memory at once.
+const MOST: usize = 10_000;
+
+impl Tables {
+    pub(super) const fn new(archive: Archive, projector: Projector, recent: usize) -> Self {
+        Self { archive, projector, recent, handed: VecDeque::new() }
+    }
+
+    async fn take(&mut self, view: &SharedView, records: Vec<Received>) -> anyhow::Result<()> {
+        let handed = self.projector.take(records).await?;
+        let mut view = view.lock();
+        self.handed.push_back((view.ended.pushed(), handed));
+        let written = self.projector.written();
+        let mut settled = 0;
+        while let Some((ended, _)) = self.handed.front().filter(|(_, handed)| *handed <= written) {
+            settled = *ended;
+            self.handed.pop_front();
+        }
+        for (order, shown) in view.leaving(self.recent, MOST, settled) {
+            view.left(order, &shown, None);
+        }
+        Ok(())
+    }
+}
+
+impl Past {
+    /// Brings those orders back that `records` go on with.
+    async fn bring(&self, view: &SharedView, records: &[Received]) -> anyhow::Result<()> {
+        match self {
+            Self::Tables(Tables { archive, .. }) => Ok(archive.bring(view, records).await?),
+            Self::File(_) | Self::Nowhere => Ok(()),
+        }
+    }
+
+    /// Keeps what `records` were, which the view has taken in.
+    async fn take(&mut self, view: &SharedView, records: Vec<Received>) -> anyhow::Result<()> {
+        match self {
+            Self::Tables(tables) => tables.take(view, records).await?,
+            Self::File(retirement) => retirement.after_records(view).await,
+            Self::Nowhere => (),
+        }
+        Ok(())
+    }
+
+    async fn tick(&mut self, view: &SharedView) {
+        if let Self::File(retirement) = self {
+            retirement.tick(view).await;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^52 orders")]
+        ORDERS_ENDED_IN_MEMORY.set(view.lock().ended_in_memory() as f64);
+    }
 }
 
 /// Folds all topics, and says that the service is ready once it has caught up. Ends only when it fails.
 ///
-/// With tables, orders that have left memory are brought back before they go on, and what is folded is
-/// projected too.
+/// Begins where `start` says, with what stands in `view` by then.
 pub(super) async fn follow(
     mut upkeep: Upkeep,
-    mut tables: Option<Tables>,
+    start: Start,
+    mut past: Past,
     view: &SharedView,
     health: &Health,
     announcement: Announcement,
 ) -> anyhow::Result<()> {
     let log = upkeep.keeper.finder.log.clone();
-    let known = tables.as_ref().map_or_else(Cut::new, |tables| tables.known.clone());
-    let mut follower = Follower::start(&log, &Topic::ALL, known).with_lag(SERVICE);
+    let mut follower = Follower::start(&log, &Topic::ALL, start.cut.clone()).with_lag(SERVICE);
     let mut announcement = Some(announcement);
     let mut tick = tokio::time::interval(fed::TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -42,20 +109,22 @@ pub(super) async fn follow(
         tokio::select! {
             biased;
             followed = follower.next() => match followed {
-                Some(Followed::Records(records)) => take(view, &mut tables, records).await?,
+                Some(Followed::Records(records)) => take(view, &mut past, records).await?,
                 Some(Followed::Connected(connected)) => health.set_kafka_connected(connected),
                 Some(Followed::CaughtUp) => {
                     tracing::info!(unreadable = follower.unreadable(), "caught up with the log");
                     health.set_ready();
                     if let Some(announcement) = announcement.take() {
-                        let start = Start { without: 1, ..Start::default() };
                         fed::caught_up(&upkeep, &start, &follower);
                         announcement.print()?;
                     }
                 }
                 None => anyhow::bail!("the log can no longer be followed"),
             },
-            _ = tick.tick() => fed::tick(&mut upkeep, view, &follower),
+            _ = tick.tick() => {
+                past.tick(view).await;
+                fed::tick(&mut upkeep, view, &follower);
+            }
             Some(request) = upkeep.mailbox.recv() => {
                 let ready = health.is_ready();
                 // What came since is read again: repeats change nothing, and mended orders need it.
@@ -67,20 +136,11 @@ pub(super) async fn follow(
     }
 }
 
-async fn take(
-    view: &SharedView,
-    tables: &mut Option<Tables>,
-    records: Vec<Received>,
-) -> anyhow::Result<()> {
-    if let Some(Tables { archive, .. }) = tables {
-        archive.bring(view, &records).await?;
-    }
+async fn take(view: &SharedView, past: &mut Past, records: Vec<Received>) -> anyhow::Result<()> {
+    past.bring(view, &records).await?;
     {
         let mut view = view.lock();
         records.iter().for_each(|record| view.fold(record));
     }
-    match tables {
-        Some(Tables { projector, .. }) => projector.take(records).await,
-        None => Ok(()),
-    }
+    past.take(view, records).await
 }

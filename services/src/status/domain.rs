@@ -125,6 +125,11 @@ impl StoredOrder {
         self.seen & 1 << step as u8 != 0
     }
 
+    /// The steps of which a record has been seen: a bit each.
+    pub(super) const fn seen(&self) -> u8 {
+        self.seen
+    }
+
     /// All events, the held back ones last.
     pub(super) fn all_events(&self) -> impl Iterator<Item = &StoredEvent> {
         self.events.iter().chain(self.held_back.iter().map(|(event, _)| event))
@@ -238,7 +243,7 @@ impl StoredOrder {
 }
 
 /// What a record did to its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Folded {
     /// More of the order is visible than before.
     pub(super) shows_more: bool,
@@ -247,7 +252,7 @@ pub(super) struct Folded {
     pub(super) is_open: Option<Timestamp>,
 }
 
-/// All orders.
+/// The orders that are in memory.
 #[derive(Debug, Default)]
 pub(super) struct Orders(HashMap<OrderId, Arc<StoredOrder>, RandomState>);
 
@@ -268,7 +273,7 @@ impl Orders {
             }
             Entry::Vacant(vacant) => (vacant.insert(Arc::new(StoredOrder::new(event, at))), None),
         };
-        // Copied only while a replay compares it.
+        // Copied only while a replay compares it, or a file is written.
         let order = Arc::make_mut(order);
         let shows_more = order.fold(event, || StoredEvent {
             event_type: event.event_type(),
@@ -280,13 +285,14 @@ impl Orders {
         Folded { shows_more, was_open, is_open: order.open_since() }
     }
 
+    /// The order as it is now, shared.
+    pub(super) fn shared(&self, order_id: OrderId) -> Option<&Arc<StoredOrder>> {
+        self.0.get(&order_id)
+    }
+
     /// Every order as it is now.
     pub(super) const fn all(&self) -> &HashMap<OrderId, Arc<StoredOrder>, RandomState> {
         &self.0
-    }
-
-    pub(super) fn reserve(&mut self, orders: usize) {
-        self.0.reserve(orders);
     }
 
     pub(super) fn forget(&mut self, order_id: OrderId) {

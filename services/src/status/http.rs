@@ -23,8 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use utoipa::OpenApi;
 
+use super::archive::Archive;
 use super::domain::StoredOrder;
-use super::postgres::Archive;
 use super::socket::{self, Session};
 use super::view::{SharedView, View};
 use super::{pages, render};
@@ -134,8 +134,8 @@ impl Drop for SocketPermit {
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) view: Arc<SharedView>,
-    /// Orders that are not in memory, where there are tables.
-    pub(super) archive: Option<Archive>,
+    /// Orders that are not in memory.
+    pub(super) archive: Archive,
     pub(super) health: Arc<Health>,
     pub(super) sockets: Arc<Sockets>,
     pub(super) clock: Clock,
@@ -143,37 +143,31 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// What `show` makes of an order, from memory or else from the tables.
+    /// What `show` makes of an order, from memory or else from where it has gone.
     pub(super) async fn find<T>(
         &self,
         order_id: OrderId,
         show: impl FnOnce(&StoredOrder) -> T,
     ) -> Result<T, ApiError> {
-        let not_found = || {
+        if let Some(order) = self.view.lock().known(order_id) {
+            return Ok(show(order));
+        }
+        let mut read = View::default();
+        read.recall(self.archive.read(&self.view, order_id).await?);
+        read.known(order_id).map(show).ok_or_else(|| {
             let details =
                 format!("no order {order_id} is known; a new one shows up within moments");
             ApiError::not_found("order not found", details)
-        };
-        let archive = {
-            let view = self.view.lock();
-            match (view.known(order_id), &self.archive) {
-                (Some(order), _) => return Ok(show(order)),
-                (None, Some(archive)) => archive.clone(),
-                (None, None) => return Err(not_found()),
-            }
-        };
-        let mut read = View::default();
-        read.recall(archive.read(order_id).await?);
-        read.known(order_id).map(show).ok_or_else(not_found)
+        })
     }
 
     /// Brings an order into memory that a socket is about to watch.
     async fn bring(&self, order_id: OrderId) -> Result<(), ApiError> {
-        if let Some(archive) = &self.archive
-            && self.view.lock().order(order_id).is_none()
-        {
-            let history = archive.read(order_id).await?;
-            self.view.lock().recall(history);
+        if self.view.lock().order(order_id).is_none() {
+            let history = self.archive.read(&self.view, order_id).await?;
+            if !history.is_empty() {
+                self.view.lock().recall(history);
+            }
         }
         Ok(())
     }

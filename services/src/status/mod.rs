@@ -3,7 +3,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`domain`] | one order's history from its events, causes before effects; pure |
-//! | [`kept`] | orders as replay compares them |
+//! | [`kept`] | orders as a state: in memory, in snapshots, and in the file of those that have ended |
+//! | [`archive`] | where orders are read from that have left memory |
 //! | [`render`] | an order as JSON |
 //! | [`view`] | all orders, and which sockets watch which; no I/O |
 //! | [`consume`] | the log's events to the view |
@@ -12,6 +13,7 @@
 //! | [`stuck`], [`management`] | orders that have not ended in time: pure, and `GET /orders/stuck` |
 //! | [`socket`] | one WebSocket after its handshake |
 
+mod archive;
 mod consume;
 mod domain;
 mod http;
@@ -30,12 +32,13 @@ pub(crate) use self::management::Api as ManagementApi;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consume::Tables;
+use archive::Archive;
+use consume::{Past, Tables};
 use contract::process::port;
 use http::{SocketSettings, Sockets};
+use kept::{PastFile, Retirement};
 use management::Overseer;
-use postgres::{Archive, Places};
-use view::SharedView;
+use view::{SharedView, View};
 
 use crate::cli::{CommonArgs, DatabaseArgs};
 use crate::kit::clock::Clock;
@@ -45,6 +48,8 @@ use crate::kit::log::Log;
 use crate::kit::postgres::Database;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::snapshot::Start;
+use crate::kit::sole::Sole;
 use crate::kit::worker::Upkeep;
 
 const NAME: &str = "status";
@@ -72,6 +77,9 @@ pub struct Args {
     /// How old an order is that counts as stuck when it has not ended, in milliseconds.
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     pub stuck_after_ms: u64,
+    /// Ended orders that stay in memory; the others are read back from the data folder, or from the database.
+    #[arg(long, env = "RECENT_ORDERS", default_value_t = 20_000)]
+    pub recent_orders: u32,
     #[command(flatten)]
     pub edge: EdgeArgs,
     #[command(flatten)]
@@ -92,8 +100,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         origins: args.edge.origins(),
     });
     // Its probe keeps the health up to date until the process ends.
-    let (archive, _probe) =
-        Database::open(&args.database, NAME, &health, &clock)?.map(Archive::new).unzip();
+    let (tables, _probe) =
+        Database::open(&args.database, NAME, &health, &clock)?.map(postgres::Archive::new).unzip();
+    let folder = args.common.state_dir(NAME);
+    // Without tables this instance has a file of its own.
+    let _sole = match &tables {
+        Some(_) => None,
+        None => Some(Sole::take(&folder, &format!("status service {}", args.common.instance))?),
+    };
+    let archive = match tables {
+        Some(tables) => Archive::Tables(tables),
+        None => kept::open(&folder).map_or(Archive::Nowhere, Archive::File),
+    };
     let desk = http::Desk {
         view: Arc::clone(&view),
         archive: archive.clone(),
@@ -112,7 +130,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (replays, mailbox) =
         Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
     let mut management = management::routes(overseer.clone());
-    if archive.is_none() {
+    if !matches!(archive, Archive::Tables(_)) {
         // With tables, memory holds a part of the orders only: the audit compares the tables with the log.
         management = management.merge(replay::http::routes(Arc::clone(&replays)));
     }
@@ -136,22 +154,37 @@ async fn work(
     args: &Args,
     clock: Clock,
     view: &SharedView,
-    archive: Option<Archive>,
+    archive: Archive,
     health: &Health,
     replay: (Arc<Replays>, Mailbox),
     announcement: Announcement,
 ) -> anyhow::Result<()> {
+    let recent = args.recent_orders as usize;
     let places = match &archive {
-        Some(archive) => archive.prepare(view, args.common.partitions).await?,
-        None => Places::new(),
+        Archive::Tables(tables) => Some(tables.prepare(view, args.common.partitions).await?),
+        Archive::File(_) | Archive::Nowhere => None,
     };
     let log = Log::connect(&args.common, SERVICE, clock).await?;
     health.set_kafka_connected(true);
     let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
-    let tables = archive.map(|archive| {
-        let known = postgres::known(&places);
-        let projector = archive.project(places);
-        Tables { archive, projector, known }
-    });
-    consume::follow(upkeep, tables, view, health, announcement).await
+    let (start, past) = match (archive, places) {
+        (Archive::Tables(tables), Some(places)) => {
+            let cut = postgres::known(&places);
+            let projector = tables.project(places);
+            let start = Start { cut, without: 1, ..Start::default() };
+            (start, Past::Tables(Tables::new(tables, projector, recent)))
+        }
+        (Archive::File(file), _) => {
+            let start = restore(&upkeep, view, Some(Arc::clone(&file))).await;
+            (start, Past::File(Retirement::new(file, recent)))
+        }
+        _ => (restore(&upkeep, view, None).await, Past::Nowhere),
+    };
+    consume::follow(upkeep, start, past, view, health, announcement).await
+}
+
+async fn restore(upkeep: &Upkeep, view: &SharedView, file: Option<Arc<PastFile>>) -> Start {
+    let (kept, start) = kept::begin(&upkeep.keeper.finder, file).await;
+    *view.lock() = View::of(kept);
+    start
 }

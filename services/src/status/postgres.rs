@@ -21,13 +21,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::history::{ReadOpen, ReadOrders, serve};
 use self::project::Begin;
-use super::view::SharedView;
+use super::view::{Past, SharedView};
 use crate::kit::log::Received;
 use crate::kit::postgres::migrations::{Migrate, Migration};
 use crate::kit::postgres::{Database, DatabaseError, Probe};
 use crate::kit::snapshot::{Cut, Mark};
 
-pub(super) use self::history::Past;
 pub(super) use self::project::Places;
 pub(super) use self::projector::Projector;
 

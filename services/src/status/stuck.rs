@@ -76,6 +76,10 @@ impl OpenOrders {
         Look { open: self.open.len(), stuck: self.stuck, newly }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     /// How many are stuck.
     pub(super) const fn stuck(&self) -> usize {
         self.stuck

@@ -14,12 +14,13 @@ use contract::ids::OrderId;
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
-use super::domain::{Folded, Orders, StoredOrder};
-use super::postgres::Past;
+use super::domain::{Folded, StoredOrder};
+use super::kept::{Ended, Kept, Leaving, Place};
 use super::render;
 use super::stuck::OpenOrders;
 use crate::kit::log::Received;
-use crate::kit::snapshot::{State, Unit};
+use crate::kit::metrics::ORDERS_RETIRED;
+use crate::kit::snapshot::{State as _, Unit};
 use crate::kit::trace::TraceContext;
 
 /// One socket, as the view knows it.
@@ -59,11 +60,23 @@ struct Watched {
     trace: Option<TraceContext>,
 }
 
+/// An event of an order that is brought back into memory.
+#[derive(Debug, Clone)]
+pub(super) struct Past {
+    pub(super) event: Event,
+    pub(super) version: &'static str,
+    pub(super) at: Timestamp,
+    /// The record's value.
+    pub(super) text: String,
+}
+
 /// Orders and their watchers.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    orders: Orders,
+    kept: Kept,
     pub(super) open: OpenOrders,
+    /// In memory.
+    pub(super) ended: Ended,
     watched: HashMap<OrderId, Watched, RandomState>,
 }
 
@@ -71,10 +84,24 @@ impl View {
     /// Folds one record of the log, and raises the flag of every socket that watches its order.
     pub(super) fn fold(&mut self, record: &Received) {
         let Received { event, version, timestamp, value, .. } = record;
-        self.fold_event(event, version, *timestamp, value, record.trace);
+        let folded = self.kept.fold(event, version, *timestamp, value);
+        self.folded(event.order_id(), folded, record.trace);
     }
 
-    /// Takes in what the tables hold of orders that are not in memory yet.
+    /// A view of what a start found.
+    pub(super) fn of(kept: Kept) -> Self {
+        let mut view = Self::default();
+        for (order_id, order) in kept.orders().all() {
+            match order.open_since() {
+                Some(at) => view.open.moved(*order_id, None, Some(at)),
+                None => view.ended.push(*order_id),
+            }
+        }
+        view.kept = kept;
+        view
+    }
+
+    /// Takes in what tables or the file hold of orders that are not in memory yet.
     pub(super) fn recall(&mut self, history: Vec<Past>) {
         let ids: HashSet<OrderId, RandomState> =
             history.iter().map(|past| past.event.order_id()).collect();
@@ -82,25 +109,25 @@ impl View {
             ids.into_iter().filter(|order| self.order(*order).is_none()).collect();
         for Past { event, version, at, text } in history {
             if absent.contains(&event.order_id()) {
-                self.fold_event(&event, version, at, text.as_bytes(), None);
+                let folded = self.kept.recall(&event, version, at, text.as_bytes());
+                self.folded(event.order_id(), folded, None);
             }
         }
     }
 
-    fn fold_event(
-        &mut self,
-        event: &Event,
-        version: &'static str,
-        at: Timestamp,
-        value: &[u8],
-        trace: Option<TraceContext>,
-    ) {
-        let Folded { shows_more, was_open, is_open } = self.orders.fold(event, version, at, value);
-        self.open.moved(event.order_id(), was_open, is_open);
-        if !shows_more {
-            return;
+    fn folded(&mut self, order_id: OrderId, folded: Folded, trace: Option<TraceContext>) {
+        let Folded { shows_more, was_open, is_open } = folded;
+        self.moved(order_id, was_open, is_open);
+        if shows_more {
+            self.tell(order_id, trace);
         }
-        self.tell(event.order_id(), trace);
+    }
+
+    fn moved(&mut self, order: OrderId, before: Option<Timestamp>, now: Option<Timestamp>) {
+        self.open.moved(order, before, now);
+        if before.is_some() && now.is_none() {
+            self.ended.push(order);
+        }
     }
 
     /// Raises the flag of every socket that watches an order.
@@ -114,41 +141,84 @@ impl View {
         }
     }
 
-    /// All orders, for replay.
-    pub(super) const fn orders(&mut self) -> &mut Orders {
-        &mut self.orders
+    /// All orders, as a state.
+    pub(super) const fn kept(&mut self) -> &mut Kept {
+        &mut self.kept
     }
 
     /// Puts `entry` in the place of what is known of an order, and shows it to whoever watches; nothing stands
     /// for no order.
     pub(super) fn replace(&mut self, order_id: OrderId, entry: &[u8]) {
-        let open = |orders: &Orders| orders.get_any(order_id).and_then(StoredOrder::open_since);
-        let was_open = open(&self.orders);
-        if entry.is_empty() {
-            self.orders.forget(order_id);
-        } else {
-            // What was encoded a moment ago can be decoded.
-            let _ = self.orders.restore(Unit::Whole, order_id, entry);
+        let was_open = self.order(order_id).and_then(StoredOrder::open_since);
+        self.kept.forget(order_id);
+        // What was encoded a moment ago can be decoded.
+        let is_there = !entry.is_empty() && self.kept.restore(Unit::Whole, order_id, entry);
+        let is_open = self.order(order_id).and_then(StoredOrder::open_since);
+        self.open.moved(order_id, was_open, is_open);
+        if is_there && is_open.is_none() {
+            self.ended.push(order_id);
         }
-        self.open.moved(order_id, was_open, open(&self.orders));
         self.tell(order_id, None);
+    }
+
+    /// Ended orders beyond the `recent` newest that have to be written somewhere before they leave memory: at most
+    /// `most`, and of those that ended before `until`. Whatever a socket watches stays.
+    pub(super) fn leaving(&mut self, recent: usize, most: usize, until: u64) -> Vec<Leaving> {
+        let mut leaving = Vec::new();
+        for order_id in self.ended.take(recent, most, until) {
+            let Some(order) = self.kept.orders().shared(order_id) else { continue };
+            if self.watched.contains_key(&order_id) {
+                self.ended.push(order_id);
+            } else if self.kept.place(order_id).is_some() {
+                self.kept.leave(order_id, None);
+                ORDERS_RETIRED.add_to(&[], 1);
+            } else if order.is_ended() {
+                leaving.push((order_id, Arc::clone(order)));
+            }
+        }
+        leaving
+    }
+
+    /// `order` as it was `shown` has been written, to `place` in the file or to tables: it leaves memory unless
+    /// somebody needs it by now.
+    pub(super) fn left(&mut self, order: OrderId, shown: &Arc<StoredOrder>, place: Option<Place>) {
+        let is_same = self.kept.orders().shared(order).is_some_and(|it| Arc::ptr_eq(it, shown));
+        if is_same && !self.watched.contains_key(&order) {
+            self.kept.leave(order, place);
+            ORDERS_RETIRED.add_to(&[], 1);
+            return;
+        }
+        if let Some(place) = place.filter(|_| is_same) {
+            self.kept.stands_at(order, place);
+        }
+        self.ended.push(order);
+    }
+
+    /// How many ended orders are in memory, those on their way out included.
+    pub(super) fn ended_in_memory(&self) -> usize {
+        self.kept.orders().all().len().saturating_sub(self.open.len())
+    }
+
+    /// Where in the file an order stands.
+    pub(super) fn place(&self, order_id: OrderId) -> Option<Place> {
+        self.kept.place(order_id)
     }
 
     /// The order as far as anything of it has been seen.
     pub(super) fn order(&self, order_id: OrderId) -> Option<&StoredOrder> {
-        self.orders.get_any(order_id)
+        self.kept.orders().get_any(order_id)
     }
 
     /// The order, once it is known.
     pub(super) fn known(&self, order_id: OrderId) -> Option<&StoredOrder> {
-        self.orders.get(order_id)
+        self.kept.orders().get(order_id)
     }
 
     /// A new socket of `order_id`, whose other end has been shown `after` events. What is known already
     /// counts as new to it.
     pub(super) fn subscribe(&mut self, order_id: OrderId, after: u8) -> Arc<Subscriber> {
         let subscriber = Arc::new(Subscriber { after, ..Subscriber::default() });
-        let known = self.orders.get(order_id).is_some();
+        let known = self.kept.orders().get(order_id).is_some();
         let watched = self.watched.entry(order_id).or_default();
         subscriber.changed.store(known, Ordering::Relaxed);
         watched.waiting += usize::from(known);
@@ -182,7 +252,7 @@ impl View {
             return None;
         }
         let watched = self.watched.get_mut(&order_id)?;
-        let order = self.orders.get(order_id)?;
+        let order = self.kept.orders().get(order_id)?;
         if order.events.len() < usize::from(subscriber.after) {
             return None;
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::hash::BuildHasher;
+use std::io;
 use std::sync::Arc;
 
 use contract::ids::OrderId;
@@ -91,6 +92,19 @@ impl<S: BuildHasher + Send + Sync> Content for Merged<S> {
                 each(order, entry);
             }
         });
+    }
+
+    fn keep(&self, each: &mut dyn FnMut(OrderId, &[u8])) -> io::Result<()> {
+        self.replayed.keep(&mut |order, entry| {
+            if !self.outside.contains(&order) {
+                each(order, entry);
+            }
+        })?;
+        self.live.keep(&mut |order, entry| {
+            if self.outside.contains(&order) {
+                each(order, entry);
+            }
+        })
     }
 
     fn entry(&self, order: OrderId, out: &mut Vec<u8>) {

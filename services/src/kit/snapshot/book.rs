@@ -52,6 +52,14 @@ impl<E: Entry> Book<E> {
         self.shards[shard(order, SHARDS)].get_mut().insert(order, entry);
     }
 
+    pub(crate) fn remove(&mut self, order: OrderId) {
+        let shard = &mut self.shards[shard(order, SHARDS)];
+        // A shard that is lent is copied only for a change.
+        if shard.contains_key(&order) {
+            shard.get_mut().remove(&order);
+        }
+    }
+
     pub(crate) fn reserve(&mut self, orders: usize) {
         // Random ids are not spread quite evenly.
         let each = orders / SHARDS + orders / SHARDS / 16;

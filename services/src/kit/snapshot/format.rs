@@ -60,13 +60,13 @@ pub(crate) fn write(header: &Header, content: &dyn Content, out: impl Write) -> 
         Summing { out, buffer: Vec::with_capacity(BUFFER_BYTES * 2), crc: 0, failed: None };
     encode_header(header, &mut out.buffer);
     let mut orders = 0_u64;
-    content.visit(&mut |order, entry| {
+    content.keep(&mut |order, entry| {
         orders += 1;
         out.buffer.extend_from_slice(order.0.as_bytes());
         put_length(entry.len(), &mut out.buffer);
         out.buffer.extend_from_slice(entry);
         out.flush_when_full();
-    });
+    })?;
     out.buffer.extend_from_slice(&orders.to_le_bytes());
     out.finish()?;
     Ok(orders)

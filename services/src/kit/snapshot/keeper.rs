@@ -54,6 +54,8 @@ pub(crate) struct Start {
     pub(crate) refused: Vec<String>,
     /// Units that begin with nothing.
     pub(crate) without: usize,
+    /// Entries that made no sense, and were left out.
+    pub(crate) strange: u64,
 }
 
 /// Where a process's snapshots are found.
@@ -182,6 +184,14 @@ impl Finder {
         start
     }
 
+    /// Removes all snapshots of `unit`.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn remove(&self, unit: Unit) -> std::io::Result<()> {
+        self.folder.remove(unit)
+    }
+
     /// The newest usable snapshot of `unit`; why others were not is added to `refused`.
     pub(crate) async fn find(
         &self,
@@ -242,6 +252,7 @@ impl Finder {
         if strange > 0 {
             error!(service = self.service, strange, "a snapshot holds entries that make no sense");
         }
+        start.strange += strange;
         let written_at_us = snapshot.header.written_at_us;
         start.orders += snapshot.orders;
         start.cut.extend(snapshot.header.cut.iter().map(|(place, mark)| (*place, *mark)));

@@ -1,5 +1,6 @@
 //! What a state must offer to be kept, restored and compared.
 
+use std::io;
 use std::sync::Arc;
 
 use contract::ids::OrderId;
@@ -74,7 +75,7 @@ pub(crate) trait State: Send {
     fn lend(&mut self, unit: Unit, undone: Undone) -> Arc<dyn Content>;
     /// Makes room for so many orders in `unit`, which are about to be restored.
     fn expect(&mut self, unit: Unit, orders: usize);
-    /// Puts back an order as [`Content::visit`] told it. False when `entry` cannot be one.
+    /// Puts back an order as [`Content::keep`] told it, or [`Content::visit`]. False when `entry` cannot be one.
     fn restore(&mut self, unit: Unit, order: OrderId, entry: &[u8]) -> bool;
     /// A state of the same kind in which nothing has happened yet.
     fn fresh(&self) -> Box<dyn State>;
@@ -84,6 +85,14 @@ pub(crate) trait State: Send {
 pub(crate) trait Content: Send + Sync {
     /// Tells every order with what stands of it.
     fn visit(&self, each: &mut dyn FnMut(OrderId, &[u8]));
+    /// The same as a snapshot keeps it: an entry may speak of a file that outlives the process as well.
+    ///
+    /// # Errors
+    /// That file cannot be made to.
+    fn keep(&self, each: &mut dyn FnMut(OrderId, &[u8])) -> io::Result<()> {
+        self.visit(each);
+        Ok(())
+    }
     /// Appends what stands of `order`; nothing when that is nothing.
     fn entry(&self, order: OrderId, out: &mut Vec<u8>);
 }

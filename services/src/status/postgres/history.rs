@@ -8,21 +8,12 @@ use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::super::view::Past;
 use super::Answer;
 use crate::kit::postgres::{Connection, Database, DatabaseError, Work};
 
 /// Orders in one query.
 const MAX_BATCH: usize = 500;
-
-/// An event as it was projected.
-#[derive(Debug, Clone)]
-pub(in crate::status) struct Past {
-    pub(in crate::status) event: Event,
-    pub(in crate::status) version: &'static str,
-    pub(in crate::status) at: Timestamp,
-    /// The record's value.
-    pub(in crate::status) text: String,
-}
 
 /// Answers reads until nobody can ask any more.
 pub(super) async fn serve(database: Database, mut asked: mpsc::Receiver<(OrderId, Answer)>) {

@@ -1,6 +1,7 @@
 //! The task that writes the projection: what gathers while a transaction runs is the next one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -27,6 +28,9 @@ pub(in crate::status) struct Projector {
     /// As long as there is room.
     queue: mpsc::UnboundedSender<Batch>,
     room: Arc<Semaphore>,
+    /// Events handed in so far, and those of them that are in the tables.
+    handed: u64,
+    written: Arc<AtomicU64>,
     failure: oneshot::Receiver<String>,
 }
 
@@ -36,20 +40,28 @@ impl Projector {
         let (queue, batches) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(WAITING_EVENTS as usize));
         let (tell, failure) = oneshot::channel();
+        let written = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&written);
         tokio::spawn(async move {
-            if let Err(reason) = project(database, places, batches).await {
+            if let Err(reason) = project(database, places, batches, &count).await {
                 // Without anybody to tell, the service is ending anyway.
                 let _ = tell.send(reason);
             }
         });
-        Self { queue, room, failure }
+        Self { queue, room, handed: 0, written, failure }
     }
 
-    /// Hands in what a fetch brought. Waits while too much waits already.
+    /// Events of those handed in that are in the tables.
+    pub(in crate::status) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Hands in what a fetch brought; how many events that makes so far. Waits while too much waits already.
     ///
     /// # Errors
     /// When the tables can no longer be written: why.
-    pub(in crate::status) async fn take(&mut self, records: Vec<Received>) -> anyhow::Result<()> {
+    pub(in crate::status) async fn take(&mut self, records: Vec<Received>) -> anyhow::Result<u64> {
+        let events = records.len() as u64;
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX).min(WAITING_EVENTS);
         let place = tokio::select! {
             biased;
@@ -57,7 +69,8 @@ impl Projector {
             () = self.queue.closed() => None,
         };
         if place.is_some_and(|place| self.queue.send((records, place)).is_ok()) {
-            return Ok(());
+            self.handed += events;
+            return Ok(self.handed);
         }
         let reason = (&mut self.failure).await.unwrap_or_default();
         anyhow::bail!("the tables cannot be written: {reason}")
@@ -68,6 +81,7 @@ async fn project(
     database: Database,
     mut places: Places,
     mut batches: mpsc::UnboundedReceiver<Batch>,
+    written: &AtomicU64,
 ) -> Result<(), String> {
     while let Some((mut records, mut room)) = batches.recv().await {
         tokio::time::sleep(LINGER).await;
@@ -80,6 +94,7 @@ async fn project(
         let mut work = Project { places: &places, records: &records };
         database.persist(&mut work).await.map_err(|error| error.to_string())?;
         places.extend(next_places(&records));
+        written.fetch_add(records.len() as u64, Ordering::Release);
         drop(room);
     }
     Ok(())

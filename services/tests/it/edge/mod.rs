@@ -12,6 +12,7 @@ mod management;
 #[cfg(target_os = "linux")]
 mod memory;
 mod queue;
+mod recent;
 pub(crate) mod records;
 mod sockets;
 mod sockets_bounds;

@@ -10,6 +10,6 @@ mod replay;
 mod saga;
 mod schemas;
 pub(crate) mod shop;
-mod snapshots;
+pub(crate) mod snapshots;
 mod start;
 mod unreadable;

@@ -12,7 +12,7 @@ use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, get, send_from};
 
 /// What a service says of one of its metrics.
-pub(super) async fn metric(service: &Service, name: &str) -> f64 {
+pub(crate) async fn metric(service: &Service, name: &str) -> f64 {
     let answer = send_from(HERE, service.management.unwrap(), get("/metrics")).await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
@@ -20,7 +20,7 @@ pub(super) async fn metric(service: &Service, name: &str) -> f64 {
 }
 
 /// Looks until a metric is at least `wanted`.
-pub(super) async fn until_metric(service: &Service, name: &str, wanted: f64) {
+pub(crate) async fn until_metric(service: &Service, name: &str, wanted: f64) {
     let look = async {
         while metric(service, name).await < wanted {
             tokio::time::sleep(PAUSE).await;

@@ -34,6 +34,8 @@ pub(super) struct Tables {
     recent: usize,
     /// How many orders had ended, and how many events had been handed in by then.
     handed: VecDeque<(u64, u64)>,
+    /// How many of the orders that had ended are in the tables.
+    settled: u64,
 }
 
 /// Orders that leave memory at once.
@@ -41,23 +43,27 @@ const MOST: usize = 10_000;
 
 impl Tables {
     pub(super) const fn new(archive: Archive, projector: Projector, recent: usize) -> Self {
-        Self { archive, projector, recent, handed: VecDeque::new() }
+        Self { archive, projector, recent, handed: VecDeque::new(), settled: 0 }
     }
 
     async fn take(&mut self, view: &SharedView, records: Vec<Received>) -> anyhow::Result<()> {
         let handed = self.projector.take(records).await?;
+        self.handed.push_back((view.lock().ended.pushed(), handed));
+        self.let_go(view);
+        Ok(())
+    }
+
+    /// What is in the tables may leave memory.
+    fn let_go(&mut self, view: &SharedView) {
         let mut view = view.lock();
-        self.handed.push_back((view.ended.pushed(), handed));
         let written = self.projector.written();
-        let mut settled = 0;
         while let Some((ended, _)) = self.handed.front().filter(|(_, handed)| *handed <= written) {
-            settled = *ended;
+            self.settled = *ended;
             self.handed.pop_front();
         }
-        for (order, shown) in view.leaving(self.recent, MOST, settled) {
+        for (order, shown) in view.leaving(self.recent, MOST, self.settled) {
             view.left(order, &shown, None);
         }
-        Ok(())
     }
 }
 
@@ -81,8 +87,10 @@ impl Past {
     }
 
     async fn tick(&mut self, view: &SharedView) {
-        if let Self::File(retirement) = self {
-            retirement.tick(view).await;
+        match self {
+            Self::Tables(tables) => tables.let_go(view),
+            Self::File(retirement) => retirement.tick(view).await,
+            Self::Nowhere => (),
         }
         #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^52 orders")]
         ORDERS_ENDED_IN_MEMORY.set(view.lock().ended_in_memory() as f64);

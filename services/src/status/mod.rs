@@ -169,7 +169,8 @@ async fn work(
     let upkeep = Upkeep::new(&args.common, NAME, &log, replay);
     let (start, past) = match (archive, places) {
         (Archive::Tables(tables), Some(places)) => {
-            let cut = postgres::known(&places);
+            postgres::recognise(&log, &places).await?;
+            let cut = places.clone();
             let projector = tables.project(places);
             let start = Start { cut, without: 1, ..Start::default() };
             (start, Past::Tables(Tables::new(tables, projector, recent)))

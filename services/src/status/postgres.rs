@@ -16,25 +16,33 @@ mod project;
 mod projector;
 mod rows;
 
+use anyhow::anyhow;
 use contract::ids::OrderId;
 use tokio::sync::{mpsc, oneshot};
 
 use self::history::{ReadOpen, ReadOrders, serve};
 use self::project::Begin;
 use super::view::{Past, SharedView};
-use crate::kit::log::Received;
+use crate::kit::log::{Log, Received};
 use crate::kit::postgres::migrations::{Migrate, Migration};
 use crate::kit::postgres::{Database, DatabaseError, Probe};
-use crate::kit::snapshot::{Cut, Mark};
+use crate::kit::snapshot::Cut;
+use crate::kit::snapshot::anchors::{self, Deleted};
 
-pub(super) use self::project::Places;
 pub(super) use self::projector::Projector;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "projection",
-    sql: include_str!("../../migrations/status/0001_projection.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "projection",
+        sql: include_str!("../../migrations/status/0001_projection.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "anchors",
+        sql: include_str!("../../migrations/status/0002_anchors.sql"),
+    },
+];
 
 /// Reads that may wait to be made together.
 const WAITING_READS: usize = 1_024;
@@ -71,11 +79,7 @@ impl Archive {
     ///
     /// # Errors
     /// When the tables are no use.
-    pub(super) async fn prepare(
-        &self,
-        view: &SharedView,
-        partitions: i32,
-    ) -> anyhow::Result<Places> {
+    pub(super) async fn prepare(&self, view: &SharedView, partitions: i32) -> anyhow::Result<Cut> {
         let mut migrate = Migrate { owner: "status", migrations: MIGRATIONS };
         let applied = self.database.persist(&mut migrate).await?;
         let places = self.database.persist(&mut Begin { partitions }).await?;
@@ -86,7 +90,7 @@ impl Archive {
     }
 
     /// Starts to project what follows `places`.
-    pub(super) fn project(&self, places: Places) -> Projector {
+    pub(super) fn project(&self, places: Cut) -> Projector {
         Projector::start(self.database.clone(), places)
     }
 
@@ -112,8 +116,15 @@ impl Archive {
     }
 }
 
-/// What the tables hold of the log.
-pub(super) fn known(places: &Places) -> Cut {
-    let mark = |next: &i64| Mark { next_offset: *next, anchor: None };
-    places.iter().map(|(place, next)| (*place, mark(next))).collect()
+/// Makes sure that the tables stand for this log, and for no other one.
+///
+/// # Errors
+/// They do not: their offsets would hide what this one holds.
+pub(super) async fn recognise(log: &Log, places: &Cut) -> anyhow::Result<()> {
+    anchors::recognise(log, places, Deleted::Passes).await.map_err(|reason| {
+        anyhow!(
+            "the tables of the status service were filled from another log: {reason}; give --kafka the one that \
+             they belong to, or --database an empty schema"
+        )
+    })
 }

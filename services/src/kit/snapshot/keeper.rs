@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::anchors;
+use super::anchors::{self, Deleted};
 use super::cut::Cut;
 use super::folder::{Folder, Place, Written};
 use super::format::{Header, Snapshot};
@@ -230,7 +230,7 @@ impl Finder {
             return Err(format!("it is of topics with {partitions} partitions"));
         }
         fits(cut)?;
-        anchors::recognise(&self.log, cut).await?;
+        anchors::recognise(&self.log, cut, Deleted::Fails).await?;
         Ok(snapshot)
     }
 

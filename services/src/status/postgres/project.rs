@@ -1,6 +1,6 @@
 //! A batch of events and its offsets as one transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use contract::topics::Topic;
 use futures_util::future::{join, join5};
@@ -11,13 +11,14 @@ use super::rows::{Columns, STATUSES};
 use crate::kit::log::Received;
 use crate::kit::metrics::PROJECTION_SET_ASIDE;
 use crate::kit::postgres::{Connection, DatabaseError, Work};
-
-/// Where a topic's partition is read on.
-pub(in crate::status) type Places = BTreeMap<(Topic, i32), i64>;
+use crate::kit::snapshot::{Anchor, Cut, Mark};
 
 /// The lock lets instances write one after the other, and skip what another one has written.
-const READ_PLACES: &str = "SELECT topic, partition, next_offset FROM status_offsets \
-                           ORDER BY topic, partition FOR UPDATE";
+const LOCK_PLACES: &str = "SELECT topic, partition, next_offset, anchor_offset, anchor_timestamp_us, \
+                           anchor_crc FROM status_offsets ORDER BY topic, partition FOR UPDATE";
+
+const READ_PLACES: &str = "SELECT topic, partition, next_offset, anchor_offset, anchor_timestamp_us, \
+                           anchor_crc FROM status_offsets";
 
 /// An effect may be seen before its cause: any event is enough for an order to be there.
 const ADD_ORDERS: &str = "INSERT INTO orders \
@@ -67,15 +68,17 @@ const END_ORDERS: &str = "UPDATE orders SET ended = TRUE \
           AND EXISTS (SELECT FROM events WHERE events.order_id = orders.order_id \
                       AND event_type = 'InventoryReleased')))";
 
-const WRITE_PLACES: &str = "UPDATE status_offsets SET next_offset = new.next \
-     FROM unnest($1::text[], $2::int[], $3::bigint[]) AS new (topic, partition, next) \
+const WRITE_PLACES: &str = "UPDATE status_offsets SET next_offset = new.next, \
+     anchor_offset = new.at, anchor_timestamp_us = new.time, anchor_crc = new.crc \
+     FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) \
+     AS new (topic, partition, next, at, time, crc) \
      WHERE status_offsets.topic = new.topic AND status_offsets.partition = new.partition \
      AND status_offsets.next_offset < new.next";
 
 /// Projects a batch, as far as nobody else has.
 pub(super) struct Project<'a> {
     /// What this process has projected, or knows that it is.
-    pub(super) places: &'a Places,
+    pub(super) places: &'a Cut,
     /// Each partition's in the order of the log, without gaps since `places`.
     pub(super) records: &'a [Received],
 }
@@ -85,14 +88,15 @@ impl Work for Project<'_> {
     const NAME: &'static str = "project";
 
     async fn run(&mut self, connection: &Connection) -> Result<(), DatabaseError> {
-        let read_places = connection.prepare_cached(READ_PLACES).await?;
+        let read_places = connection.prepare_cached(LOCK_PLACES).await?;
         let (begun, places) =
             join(connection.batch_execute("BEGIN"), connection.query(&read_places, &[])).await;
         begun?;
         let written = read_rows(&places?)?;
         for (place, known) in self.places {
-            if written.get(place).copied().unwrap_or(0) < *known {
-                let ((topic, partition), next) = (place, written.get(place).copied().unwrap_or(0));
+            let next = written.get(place).map_or(0, |mark| mark.next_offset);
+            let ((topic, partition), known) = (place, known.next_offset);
+            if next < known {
                 return Err(DatabaseError::Refused(format!(
                     "the tables went back: {}/{partition} was projected up to {known} and is at {next} \
                      now; a restart goes on from there",
@@ -110,11 +114,12 @@ impl Work for Project<'_> {
 
 impl Project<'_> {
     /// Rows of what nobody has written. Of each step the first one: the others never happened.
-    fn missing(&self, written: &Places) -> Columns {
+    fn missing(&self, written: &Cut) -> Columns {
         let (mut columns, mut seen) = (Columns::default(), HashSet::new());
         for record in self.records {
             let place = (record.topic, record.partition);
-            let is_written = written.get(&place).is_some_and(|next| record.offset < *next);
+            let is_written =
+                written.get(&place).is_some_and(|mark| record.offset < mark.next_offset);
             if is_written || !seen.insert((record.event.order_id(), record.event.step())) {
                 continue;
             }
@@ -132,7 +137,7 @@ impl Project<'_> {
         &self,
         connection: &Connection,
         columns: &Columns,
-        written: &Places,
+        written: &Cut,
     ) -> Result<(), DatabaseError> {
         let add_orders = connection.prepare_cached(ADD_ORDERS).await?;
         let add_events = connection.prepare_cached(ADD_EVENTS).await?;
@@ -159,13 +164,13 @@ impl Project<'_> {
             &columns.shipped_at,
             &statuses,
         ];
-        let (topics, partitions, offsets) = self.next_places(written);
+        let next = self.next_places(written);
         // Sent together, carried out one after the other.
         let (orders, events, ended, places, committed) = join5(
             connection.execute(&add_orders, &orders),
             connection.execute(&add_events, &events),
             connection.execute(&end_orders, &[order]),
-            connection.execute(&write_places, &[&topics, &partitions, &offsets]),
+            connection.execute(&write_places, &next.columns()),
             connection.batch_execute("COMMIT"),
         )
         .await;
@@ -178,11 +183,11 @@ impl Project<'_> {
     }
 
     /// Nothing is new but perhaps the offsets.
-    async fn end(&self, connection: &Connection, written: &Places) -> Result<(), DatabaseError> {
+    async fn end(&self, connection: &Connection, written: &Cut) -> Result<(), DatabaseError> {
         let write_places = connection.prepare_cached(WRITE_PLACES).await?;
-        let (topics, partitions, offsets) = self.next_places(written);
+        let next = self.next_places(written);
         let (places, committed) = join(
-            connection.execute(&write_places, &[&topics, &partitions, &offsets]),
+            connection.execute(&write_places, &next.columns()),
             connection.batch_execute("COMMIT"),
         )
         .await;
@@ -190,36 +195,68 @@ impl Project<'_> {
         Ok(committed?)
     }
 
-    fn next_places(&self, written: &Places) -> (Vec<&'static str>, Vec<i32>, Vec<i64>) {
-        let mut columns = (Vec::new(), Vec::new(), Vec::new());
-        for ((topic, partition), next) in next_places(self.records) {
-            if written.get(&(topic, partition)).is_none_or(|written| *written < next) {
-                columns.0.push(topic.name());
-                columns.1.push(partition);
-                columns.2.push(next);
+    fn next_places(&self, written: &Cut) -> NextPlaces {
+        let mut next = NextPlaces::default();
+        for ((topic, partition), mark) in next_places(self.records) {
+            let known = written.get(&(topic, partition));
+            if known.is_none_or(|known| known.next_offset < mark.next_offset) {
+                next.topics.push(topic.name());
+                next.partitions.push(partition);
+                next.offsets.push(mark.next_offset);
+                next.anchor_offsets.push(mark.anchor.map(|anchor| anchor.offset));
+                next.anchor_times.push(mark.anchor.map(|anchor| anchor.timestamp_us));
+                next.anchor_crcs.push(mark.anchor.map(|anchor| i64::from(anchor.crc)));
             }
         }
-        columns
+        next
+    }
+}
+
+/// Where to go on, as columns.
+#[derive(Default)]
+struct NextPlaces {
+    topics: Vec<&'static str>,
+    partitions: Vec<i32>,
+    offsets: Vec<i64>,
+    anchor_offsets: Vec<Option<i64>>,
+    anchor_times: Vec<Option<i64>>,
+    anchor_crcs: Vec<Option<i64>>,
+}
+
+impl NextPlaces {
+    fn columns(&self) -> [&(dyn ToSql + Sync); 6] {
+        let Self { topics, partitions, offsets, anchor_offsets, anchor_times, anchor_crcs } = self;
+        [topics, partitions, offsets, anchor_offsets, anchor_times, anchor_crcs]
     }
 }
 
 /// Where to go on after `records`.
-pub(super) fn next_places(records: &[Received]) -> Places {
-    let mut places = Places::new();
+pub(super) fn next_places(records: &[Received]) -> Cut {
+    let mut places = Cut::new();
     for record in records {
-        let next = places.entry((record.topic, record.partition)).or_insert(0);
-        *next = record.offset.saturating_add(1).max(*next);
+        let mark = places.entry((record.topic, record.partition)).or_default();
+        mark.advance(record.offset.saturating_add(1), Some(Anchor::of(record)));
     }
     places
 }
 
-fn read_rows(rows: &[Row]) -> Result<Places, DatabaseError> {
-    let mut places = Places::new();
+fn read_rows(rows: &[Row]) -> Result<Cut, DatabaseError> {
+    let mut places = Cut::new();
     for row in rows {
         let name: &str = row.try_get(0)?;
-        if let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.name() == name) {
-            places.insert((topic, row.try_get(1)?), row.try_get(2)?);
-        }
+        let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.name() == name) else {
+            continue;
+        };
+        let anchor: (Option<i64>, Option<i64>, Option<i64>) =
+            (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        let anchor = match anchor {
+            (Some(offset), Some(timestamp_us), Some(crc)) => {
+                u32::try_from(crc).ok().map(|crc| Anchor { offset, timestamp_us, crc })
+            }
+            // Tables from before there were any.
+            _ => None,
+        };
+        places.insert((topic, row.try_get(1)?), Mark { next_offset: row.try_get(2)?, anchor });
     }
     Ok(places)
 }
@@ -230,17 +267,16 @@ pub(super) struct Begin {
 }
 
 impl Work for Begin {
-    type Output = Places;
+    type Output = Cut;
     const NAME: &'static str = "begin";
 
-    async fn run(&mut self, connection: &Connection) -> Result<Places, DatabaseError> {
+    async fn run(&mut self, connection: &Connection) -> Result<Cut, DatabaseError> {
         let topics: Vec<&str> = Topic::ALL.iter().map(|topic| topic.name()).collect();
         let seed = "INSERT INTO status_offsets (topic, partition, next_offset) \
                     SELECT topic, partition, 0 FROM unnest($1::text[]) AS topic, \
                     generate_series(0, $2::int - 1) AS partition \
                     ORDER BY topic, partition ON CONFLICT DO NOTHING";
         connection.execute(seed, &[&topics, &self.partitions]).await?;
-        let query = "SELECT topic, partition, next_offset FROM status_offsets";
-        read_rows(&connection.query(query, &[]).await?)
+        read_rows(&connection.query(READ_PLACES, &[]).await?)
     }
 }

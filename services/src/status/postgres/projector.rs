@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::project::{Places, Project, next_places};
+use super::project::{Project, next_places};
 use crate::kit::log::Received;
 use crate::kit::postgres::Database;
+use crate::kit::snapshot::Cut;
 
 /// Nobody waits for the projection, since memory is ahead of it: events gather, and cost less each.
 const LINGER: Duration = Duration::from_millis(100);
@@ -36,7 +37,7 @@ pub(in crate::status) struct Projector {
 
 impl Projector {
     /// Starts the task; `places` is where the tables stand.
-    pub(super) fn start(database: Database, places: Places) -> Self {
+    pub(super) fn start(database: Database, places: Cut) -> Self {
         let (queue, batches) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(WAITING_EVENTS as usize));
         let (tell, failure) = oneshot::channel();
@@ -79,7 +80,7 @@ impl Projector {
 
 async fn project(
     database: Database,
-    mut places: Places,
+    mut places: Cut,
     mut batches: mpsc::UnboundedReceiver<Batch>,
     written: &AtomicU64,
 ) -> Result<(), String> {

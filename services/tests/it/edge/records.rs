@@ -8,7 +8,7 @@ use contract::events::{Carrier, Event, EventType, InventoryEvent, NotificationEv
 use contract::events::{OrderCreated, PaymentEvent, ShippingEvent};
 use contract::ids::{OrderId, ProductId};
 use contract::topics::{DEFAULT_PARTITIONS, Step, Topic, header, partition_for_key};
-use rskafka::client::partition::{Compression, UnknownTopicHandling};
+use rskafka::client::partition::{Compression, OffsetAt, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 
@@ -59,6 +59,19 @@ impl Topics {
     async fn produce(&self, topic: Topic, partition: i32, records: Vec<Record>) {
         let client = self.0.partition_client(topic.name(), partition, UnknownTopicHandling::Retry);
         client.await.unwrap().produce(records, Compression::NoCompression).await.unwrap();
+    }
+
+    /// Deletes everything that there is, as retention does after a while.
+    pub(crate) async fn delete_all(&self) {
+        for topic in Topic::ALL {
+            for partition in 0..DEFAULT_PARTITIONS {
+                let name = topic.name();
+                let client = self.0.partition_client(name, partition, UnknownTopicHandling::Retry);
+                let client = client.await.unwrap();
+                let end = client.get_offset(OffsetAt::Latest).await.unwrap();
+                client.delete_records(end, 1_000).await.unwrap();
+            }
+        }
     }
 
     /// How many records of `orders` belong to one order.

@@ -3,7 +3,7 @@
 use contract::events::{Event, EventType};
 use contract::ids::OrderId;
 use contract::order::{EventPage, Order};
-use contract::topics::Topic;
+use contract::topics::{DEFAULT_PARTITIONS, Topic, partition_for_key};
 use tokio_postgres::Client;
 
 use super::away::database_is;
@@ -12,6 +12,7 @@ use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, open, read};
 use crate::edge::records::{SAGA, Topics, event};
 use crate::pipeline::history::PAUSE;
+use crate::pipeline::snapshots::until_metric;
 
 /// An event of a saga, with a tracking number of the order's own.
 fn of(order: OrderId, event_type: EventType) -> Event {
@@ -76,16 +77,16 @@ async fn a_restart_shows_old_orders_without_reading_the_log_again() {
     let before = read(status.address, &path).await.body;
     status.kill().await;
 
-    // The log is gone, and its topics start anew: what is shown now comes from the tables.
-    let other = sim::Broker::start().unwrap();
-    let status = Service::on(other.address(), &arguments).await;
+    // The log has deleted its oldest records: what is shown now comes from the tables.
+    topics.delete_all().await;
+    let status = Service::on(broker.address(), &arguments).await;
     assert_eq!(read(status.address, &path).await.body, before, "the same bytes");
     let mut socket = open(HERE, status.address, &whole.to_string()).await.unwrap();
     let shown: Order = serde_json::from_slice(&before).unwrap();
     assert_eq!(socket.update().await, shown);
     status.kill().await;
 
-    // On the old log it goes on in the middle of an order.
+    // It goes on in the middle of an order.
     let status = Service::on(broker.address(), &arguments).await;
     write(&topics, half, &SAGA[2..]).await;
     let ended = order_is(&status, half, 5).await;
@@ -94,6 +95,67 @@ async fn a_restart_shows_old_orders_without_reading_the_log_again() {
     let shipped = "SELECT count(*) FROM orders JOIN shipments USING (order_id, tracking_number) \
                    WHERE status = 'shipped' AND ended AND payment_amount = 149.97";
     assert_eq!(number(&client, shipped).await, 2);
+}
+
+#[tokio::test]
+async fn orders_that_have_left_memory_are_read_from_the_tables() {
+    let Some(server) = server().await else { return };
+    let (url, client) = server.schema("retired").await;
+    let broker = sim::Broker::start().unwrap();
+    let topics = Topics::at(broker.address()).await;
+    let arguments = ["status", "--database", &url, "--status-limit", "0", "--recent-orders", "0"];
+    let status = Service::on(broker.address(), &arguments).await;
+    let orders: Vec<OrderId> = (0..30).map(|n| order(&format!("retired-{n}"))).collect();
+    for order in &orders {
+        write(&topics, *order, &SAGA).await;
+    }
+    let open_order = order("open");
+    write(&topics, open_order, &SAGA[..3]).await;
+    until_metric(&status, "orders_retired_total", 30.0).await;
+    for order in &orders {
+        order_is(&status, *order, 5).await;
+    }
+    // A repeat changes nothing, and a socket is shown all of it.
+    write(&topics, orders[3], &SAGA).await;
+    let mut socket = open(HERE, status.address, &orders[3].to_string()).await.unwrap();
+    assert_eq!(socket.update().await.events.len(), 5);
+    write(&topics, open_order, &SAGA[3..]).await;
+    order_is(&status, open_order, 5).await;
+    events_are(&client, 155).await;
+}
+
+#[tokio::test]
+async fn tables_of_another_log_are_refused_and_left_alone() {
+    let Some(server) = server().await else { return };
+    let (url, client) = server.schema("another").await;
+    let before = sim::Broker::start().unwrap();
+    let arguments = ["status", "--database", &url, "--status-limit", "0"];
+    let status = Service::on(before.address(), &arguments).await;
+    write(&Topics::at(before.address()).await, order("before"), &SAGA).await;
+    events_are(&client, 5).await;
+    status.kill().await;
+
+    // One whose topics are empty, and one with another order's records at the same offsets.
+    for (reason, other_order) in [("has no record at offset", false), ("has another record", true)]
+    {
+        let other = sim::Broker::start().unwrap();
+        let _makes_the_topics = Service::on(other.address(), &["status"]).await;
+        if other_order {
+            let topics = Topics::at(other.address()).await;
+            let place = |name: &str| {
+                partition_for_key(order(name).to_string().as_bytes(), DEFAULT_PARTITIONS)
+            };
+            let names = (0..).map(|number| format!("after-{number}"));
+            let name = names.into_iter().find(|name| place(name) == place("before")).unwrap();
+            write(&topics, order(&name), &SAGA).await;
+        }
+        let kafka = other.address().to_string();
+        let arguments = [&arguments[..], &["--kafka", &kafka, "--port", "0"]].concat();
+        let (message, status) = Service::fail(&arguments).await;
+        assert_eq!(status.code(), Some(104));
+        assert!(message.contains(reason) && message.contains("--database"), "{message}");
+        assert_eq!(number(&client, "SELECT count(*) FROM events").await, 5);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ mod crashes;
 mod fencing;
 mod group;
 pub(crate) mod history;
+mod lag;
+pub(crate) mod metrics;
 mod parked;
 mod races;
 mod replay;

@@ -9,7 +9,7 @@ use contract::replay::{ReplayState, ReplayStatus};
 use super::child::{DEADLINE, Service};
 use super::client::{HERE, JSON, get, open, post, send_from};
 use super::records::{SAGA, Topics, event};
-use crate::pipeline::snapshots::{metric, until_metric};
+use crate::pipeline::metrics::{metric, until_metric};
 
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 

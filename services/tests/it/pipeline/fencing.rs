@@ -5,33 +5,14 @@ use contract::http::Charge;
 use contract::ids::OrderId;
 use contract::topics::Step;
 
-use super::history::{History, PAUSE};
+use super::history::History;
+use super::metrics::until_metric;
 use super::shop::{Shop, names};
-use crate::edge::child::{DEADLINE, Service};
+use crate::edge::child::Service;
 use crate::edge::client::{HERE, get, send_from};
 
 /// Short enough to be waited out, long enough for a busy machine's heartbeats.
 const SESSION_MS: &str = "3000";
-
-/// The value of a series in a service's metrics.
-async fn metric(service: &Service, series: &str) -> f64 {
-    let inner = service.management.expect("it has a second door");
-    let answer = send_from(HERE, inner, get("/metrics")).await;
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let line = text.lines().find(|line| line.starts_with(series));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
-}
-
-async fn until_metric(service: &Service, series: &str, wanted: impl Fn(f64) -> bool) {
-    let reached = async {
-        while !wanted(metric(service, series).await) {
-            tokio::time::sleep(PAUSE).await;
-        }
-    };
-    if tokio::time::timeout(DEADLINE, reached).await.is_err() {
-        panic!("{series} stays at {}", metric(service, series).await);
-    }
-}
 
 fn records_of(history: &History, order: OrderId, step: Step) -> usize {
     history.orders[&order].iter().filter(|event| event.step() == step).count()

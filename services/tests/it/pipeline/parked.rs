@@ -21,12 +21,12 @@ use crate::edge::client::{Answer, HERE, JSON, post, read, send_from};
 const IMPATIENT: [&str; 4] = ["--gateway-patience-ms", "200", "--payment-budget-ms", "400"];
 const SELDOM: [&str; 2] = ["--parked-query-ms", "3600000"];
 
-const SILENT: Faults =
+pub(super) const SILENT: Faults =
     Faults { error_rate: None, silent_rate: Some(1.0), query_error_rate: Some(1.0) };
-const SOUND: Faults =
+pub(super) const SOUND: Faults =
     Faults { error_rate: None, silent_rate: Some(0.0), query_error_rate: Some(0.0) };
 
-async fn faults(gateway: &Service, faults: Faults) {
+pub(super) async fn faults(gateway: &Service, faults: Faults) {
     let body = serde_json::to_vec(&faults).unwrap();
     let answer = send_from(HERE, gateway.management.unwrap(), post("/faults", &[JSON], body)).await;
     assert_eq!(answer.status, 200, "{answer:?}");

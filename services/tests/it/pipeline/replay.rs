@@ -6,8 +6,9 @@ use contract::ids::OrderId;
 use contract::replay::{ReplayState, ReplayStatus};
 
 use super::history::PAUSE;
+use super::metrics::{metric, until_metric};
 use super::shop::{Shop, names, shelf, shelf_settles};
-use super::snapshots::{metric, often, until_metric};
+use super::snapshots::often;
 use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, JSON, get, post, send_from};
 
@@ -16,7 +17,7 @@ async fn begin(service: &Service, body: &str) -> u16 {
     send_from(HERE, management, post("/replay", &[JSON], body.to_owned())).await.status.as_u16()
 }
 
-async fn status(service: &Service) -> ReplayStatus {
+pub(super) async fn status(service: &Service) -> ReplayStatus {
     send_from(HERE, service.management.unwrap(), get("/replay")).await.json()
 }
 
@@ -62,7 +63,7 @@ async fn every_worker_is_found_as_the_log_says_and_nothing_is_published() {
 }
 
 /// Changes what a snapshot says of an order, as nobody but a tester would: the checksum fits.
-fn tamper(folder: &Path, order: OrderId) {
+pub(super) fn tamper(folder: &Path, order: OrderId, change: impl Fn(&mut [u8])) {
     let files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!files.is_empty());
@@ -70,8 +71,9 @@ fn tamper(folder: &Path, order: OrderId) {
         let mut bytes = std::fs::read(&path).unwrap();
         let id = order.0.as_bytes();
         let Some(place) = bytes.windows(16).position(|window| window == id) else { continue };
-        // The id, the entry's length, product, quantity, and the bits that say what has happened.
-        bytes[place + 19] = 0b0_00_10;
+        // The id, the entry's length, the entry.
+        let (start, length) = (place + 17, usize::from(bytes[place + 16]));
+        change(&mut bytes[start..start + length]);
         let end = bytes.len() - 4;
         let crc = crc32c::crc32c(&bytes[..end]).to_le_bytes();
         bytes[end..].copy_from_slice(&crc);
@@ -91,12 +93,13 @@ async fn a_snapshot_that_lies_is_found_and_mended() {
     let _delivery = shop.delivery().await;
     let orders = shop.order(names("tampered", 20)).await;
     shop.reader.all_ended(&orders).await;
-    until_metric(&inventory, "snapshot_orders", 20.0).await;
+    until_metric(&inventory, "snapshot_orders", |value| value >= 20.0).await;
     shelf_settles(&inventory, 30).await;
     inventory.kill().await;
 
     // The lie: the first order was rejected and never paid.
-    tamper(&folder.path().join("inventory-1"), orders[0]);
+    // An entry is product, quantity, and the bits that say what has happened.
+    tamper(&folder.path().join("inventory-1"), orders[0], |entry| entry[2] = 0b0_00_10);
     let rare = ["--data-dir", settings[1], "--snapshot-interval-ms", "0"];
     let arguments = [&["inventory", "--stock", "product-2=90"], &rare[..]].concat();
     let inventory = shop.service(&arguments).await;

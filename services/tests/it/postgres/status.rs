@@ -12,7 +12,7 @@ use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, open, read};
 use crate::edge::records::{SAGA, Topics, event};
 use crate::pipeline::history::PAUSE;
-use crate::pipeline::snapshots::until_metric;
+use crate::pipeline::metrics::until_metric;
 
 /// An event of a saga, with a tracking number of the order's own.
 fn of(order: OrderId, event_type: EventType) -> Event {

@@ -22,7 +22,7 @@ use crate::kit::publisher::{Acknowledgements, PublishError, Publisher, Token};
 use crate::kit::reader::{Batch, Readers, Reading};
 use crate::kit::record::{Outgoing, Unreadable};
 use crate::kit::snapshot::{Cut, Export};
-use crate::kit::trace::{self, Kind};
+use crate::kit::trace::{Kind, Span, TraceContext};
 
 /// Nobody waits for what a service reads back of its own topic, so it may gather for longer.
 const OWN_TOPIC_LINGER: Duration = Duration::from_millis(100);
@@ -47,7 +47,7 @@ pub(super) struct Assignment {
     acknowledgements: Acknowledgements,
     in_flight: usize,
     /// Of the records in flight that belong to a trace.
-    spans: HashMap<Token, trace::Span>,
+    spans: HashMap<Token, Span>,
     connected: bool,
 }
 
@@ -186,9 +186,9 @@ impl Assignment {
                     match domain.decide(&record, now) {
                         Decision::Nothing => self.finished(token),
                         Decision::Publish(event) => self.publish(token, event, None, publisher),
-                        Decision::Ask(answer) => {
-                            let answer =
-                                answer.map(move |event| (token, event.map(|event| (event, None))));
+                        Decision::Ask(question) => {
+                            let answer = question(self.trace(token))
+                                .map(move |event| (token, event.map(|event| (event, None))));
                             self.asked.push(answer.boxed());
                         }
                         Decision::Later(answer) => {
@@ -226,11 +226,16 @@ impl Assignment {
     /// Only records of a trace have one.
     fn begin_span(&mut self, token: Token, record: &Received, now: Timestamp) {
         if record.trace.is_some() {
-            let mut span = trace::Span::under(record.trace, Kind::Consumer, now);
+            let mut span = Span::under(record.trace, Kind::Consumer, now);
             span.attribute("order.id", record.event.order_id());
             span.attribute("messaging.destination.name", record.topic.name());
             self.spans.insert(token, span);
         }
+    }
+
+    /// What follows from the record belongs under this.
+    fn trace(&self, token: Token) -> Option<TraceContext> {
+        self.spans.get(&token).and_then(Span::context)
     }
 
     fn publish(
@@ -240,7 +245,7 @@ impl Assignment {
         at: Option<Timestamp>,
         publisher: &Publisher,
     ) {
-        let trace = self.spans.get(&token).and_then(trace::Span::context);
+        let trace = self.trace(token);
         let (order, event_type) = (event.order_id(), event.event_type().name());
         info!(service = self.service, %order, event_type, trace = trace.map(display), "decided");
         let at = at.unwrap_or_else(|| self.log.clock.now());

@@ -52,7 +52,8 @@ async fn read(State(replays): State<Arc<Replays>>) -> Json<ReplayStatus> {
         (status = 202, description = "The replay has begun", body = ReplayReport),
         (status = 400, description = "Bad request", body = ErrorResponse),
         (status = 408, description = "The body did not arrive in time", body = ErrorResponse),
-        (status = 409, description = "A replay is running already", body = ErrorResponse),
+        (status = 409, description = "A replay is running already, or the state is kept in tables: there is nothing \
+                                      to replay", body = ErrorResponse),
         (status = 413, description = "The body is too large", body = ErrorResponse),
         (status = 415, description = "The body is no JSON", body = ErrorResponse),
     ),
@@ -76,6 +77,11 @@ async fn begin(
         Err(Refusal::Busy) => {
             let details = "one at a time: GET /replay tells how far it is";
             Err(ApiError::conflict("a replay is running", details))
+        }
+        Err(Refusal::InTables) => {
+            let details = "the tables in PostgreSQL are the state of this service: `doorbuster audit \
+                           --database` compares them with the log";
+            Err(ApiError::conflict("nothing to replay", details))
         }
         Err(Refusal::NotReady) => {
             let details = "the service does not know its state yet: try again";

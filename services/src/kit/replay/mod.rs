@@ -134,8 +134,6 @@ impl Replays {
     /// The service is so many records behind the log. Beyond the limit that is told, and the state is checked
     /// once.
     pub(crate) fn observe_lag(self: &Arc<Self>, records: u64) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        metrics::LAG.set(records as f64);
         let mut known = self.known();
         let LagReport { limit, exceeded: before, .. } = known.lag;
         let exceeded = limit > 0 && records > limit;

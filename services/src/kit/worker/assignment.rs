@@ -17,6 +17,7 @@ use super::{Decision, Domain, Stamped, WorkerSettings};
 use crate::kit::dead_letter::{buried_by, bury};
 use crate::kit::kafka::assignor::Share;
 use crate::kit::kafka::group::Offsets;
+use crate::kit::lag::Lags;
 use crate::kit::log::{Log, Position, Received};
 use crate::kit::publisher::{Acknowledgements, PublishError, Publisher, Token};
 use crate::kit::reader::{Batch, Readers, Reading};
@@ -39,6 +40,7 @@ pub(super) struct Assignment {
     lanes: Lanes,
     history: Option<Readers>,
     live: Option<Readers>,
+    lags: Lags,
     /// Fetched and not yet begun.
     pending: VecDeque<Work>,
     /// Waiting for the outside, or for a dead letter to be written.
@@ -80,6 +82,8 @@ impl Assignment {
         known: &Cut,
     ) -> Self {
         let lanes = Lanes::new(share, settings.output, settings.remembered, committed, known);
+        let inputs = lanes.inputs().into_iter().map(|span| (span.topic, span.partition));
+        let lags = Lags::new(settings.output.producer(), inputs);
         let linger = log.fetch_linger.max(OWN_TOPIC_LINGER);
         let history = Readers::start(log, lanes.history(known), linger);
         let (acknowledgements, acknowledged) = mpsc::unbounded_channel();
@@ -91,6 +95,7 @@ impl Assignment {
             lanes,
             history: Some(history),
             live: None,
+            lags,
             pending: VecDeque::new(),
             asked: FuturesUnordered::new(),
             acknowledged,
@@ -155,7 +160,6 @@ impl Assignment {
     /// Puts a batch where work is taken from, in the order of the log.
     fn receive(&mut self, batch: Batch) {
         let Some(lane) = self.lanes.find(batch.topic, batch.partition) else { return };
-        self.lanes.ends_at(lane, batch.high_watermark);
         let mut unreadable = batch.unreadable.into_iter().peekable();
         for record in batch.records {
             while let Some(record) = unreadable.next_if(|other| other.offset < record.offset) {
@@ -281,9 +285,10 @@ impl Assignment {
         domain.state().map(|state| self.lanes.export(state))
     }
 
-    /// Records of the inputs that are not done with.
+    /// Records of the inputs that are not done with; shows them, partition by partition.
     pub(super) fn lag(&self) -> u64 {
-        self.live.as_ref().map_or(0, |live| live.beyond(|place| self.lanes.committable(place)))
+        let done = |place| self.lanes.committable(place);
+        self.live.as_ref().map_or(0, |live| self.lags.show(live.beyond(done)))
     }
 
     /// Records folded or decided so far.

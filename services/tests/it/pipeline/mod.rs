@@ -4,6 +4,7 @@ mod crashes;
 mod fencing;
 mod group;
 pub(crate) mod history;
+mod lag_series;
 mod parked;
 mod races;
 mod replay;

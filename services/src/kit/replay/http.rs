@@ -12,7 +12,7 @@ use contract::replay::{ReplayReport, ReplayRequest, ReplayStatus, ReplayTrigger}
 use utoipa::OpenApi;
 
 use super::{Refusal, Replays};
-use crate::kit::http::{ApiError, json_body};
+use crate::kit::http::{ApiError, json};
 
 /// When a service that is starting should be asked again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -62,13 +62,7 @@ async fn begin(
     State(replays): State<Arc<Replays>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = json_body(request).await?;
-    // A struct would be read from a list too.
-    let object = serde_json::from_slice::<serde_json::Map<_, _>>(&body);
-    let request = object.and_then(|object| serde_json::from_value(object.into()));
-    let request: ReplayRequest = request.map_err(|error| {
-        ApiError::invalid("not a replay", format!("{error}; send {{}} for a replay as specified"))
-    })?;
+    let request: ReplayRequest = json(request, "not a replay").await?;
     if request.batch_size == 0 {
         return Err(ApiError::invalid("not a replay", "batch_size must be at least 1"));
     }

@@ -262,54 +262,11 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     fn sample(event_type: EventType) -> Event {
-        let order_id = OrderId::for_idempotency_key("sample");
-        let (product_id, quantity) = (ProductId::Product2, 3);
         let at = Timestamp::from_timestamp_millis(1_750_000_000_123).unwrap();
-        match event_type.step() {
-            Step::Created => Event::Order(OrderCreated {
-                order_id,
-                product_id,
-                quantity,
-                event_type,
-                request_id: Some("sample".into()),
-            }),
-            Step::Inventory | Step::Release => Event::Inventory(InventoryEvent {
-                order_id,
-                product_id,
-                quantity,
-                event_type,
-                reason: None,
-            }),
-            Step::Payment => Event::Payment(PaymentEvent {
-                order_id,
-                product_id,
-                quantity,
-                amount: product_id.price() * quantity,
-                event_type,
-                processed_at: at,
-                reason: None,
-            }),
-            Step::Shipping => Event::Shipping(ShippingEvent {
-                order_id,
-                product_id,
-                quantity,
-                event_type,
-                tracking_number: "TRK00ff00ff".into(),
-                carrier: Carrier::DHL,
-                estimated_delivery_days: 3,
-                shipped_at: at,
-            }),
-            Step::Notification => Event::Notification(NotificationEvent {
-                order_id,
-                product_id,
-                quantity,
-                event_type,
-                channel: "email".into(),
-                sent_at: at,
-            }),
-        }
+        samples::event(OrderId::for_idempotency_key("sample"), event_type, at)
     }
 
     #[test]

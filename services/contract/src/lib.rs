@@ -12,6 +12,7 @@
 //! | [`money`] | integer cents inside, dollars outside |
 //! | [`replay`] | replay: what is asked for and what is told |
 //! | [`process`] | what a child process and its parent say to each other |
+//! | [`samples`] | events of a sample order, for tests and benchmarks |
 
 pub mod events;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod money;
 pub mod order;
 pub mod process;
 pub mod replay;
+pub mod samples;
 pub mod topics;
 pub mod ws;
 

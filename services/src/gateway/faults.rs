@@ -12,7 +12,7 @@ use rand::{Rng, RngExt};
 use utoipa::OpenApi;
 
 use super::Args;
-use crate::kit::http::{ApiError, Reply, json_body};
+use crate::kit::http::{ApiError, Reply, json};
 
 /// Shares of what fails in which way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,10 +128,7 @@ async fn change_faults(
     State(failures): State<Arc<Failures>>,
     request: Request,
 ) -> Result<Reply<Faults>, ApiError> {
-    let body = json_body(request).await?;
-    let faults = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid("no faults", error.to_string()))?;
-    failures.change(faults).map(Reply::Ok)
+    failures.change(json(request, "no faults").await?).map(Reply::Ok)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::Args;
 use super::domain::{Ledger, OtherAmount, is_declined};
 use super::faults::{Failures, Fate};
 use super::latency::Latency;
-use crate::kit::http::{ApiError, Reply, json_body, order_id as parse_order_id};
+use crate::kit::http::{ApiError, Reply, json, order_id as parse_order_id};
 use crate::kit::rng;
 
 /// Charges of the ledger that are written at a time: the lock is free in between.
@@ -146,9 +146,7 @@ async fn create_charge(
     request: Request,
 ) -> Result<Reply<Charge>, ApiError> {
     let key = idempotency_key(request.headers())?;
-    let body = json_body(request).await?;
-    let request: ChargeRequest = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid("not a charge", error.to_string()))?;
+    let request: ChargeRequest = json(request, "not a charge").await?;
     if key != request.order_id {
         let details = "Idempotency-Key has to be the order_id of the body";
         return Err(ApiError::invalid("key and order differ", details));

@@ -1,12 +1,10 @@
 //! A plain reader of whole topics from their beginning, without a group: for views and folds.
 
-use std::collections::BTreeMap;
-
 use contract::topics::Topic;
 
-use super::lag::Lag;
+use super::lag::Lags;
 use super::log::{Log, Received};
-use super::reader::{Batch, Readers, Reading, Span};
+use super::reader::{Readers, Reading, Span};
 use super::snapshot::{Anchor, Cut};
 
 /// Follows topics. Dropping it ends it.
@@ -16,9 +14,8 @@ pub(crate) struct Follower {
     /// What has been handed out.
     read: Cut,
     records: u64,
-    /// Under which name its lag is told, and of each partition that brought something.
-    consumer: Option<&'static str>,
-    lags: BTreeMap<(Topic, i32), Lag>,
+    /// Where its lag is told.
+    lags: Option<Lags>,
 }
 
 /// What a follower says.
@@ -45,19 +42,13 @@ impl Follower {
         };
         let spans = topics.iter().flat_map(place).map(span).collect();
         let readers = Readers::start(log, spans, log.fetch_linger);
-        Self {
-            readers,
-            unreadable: 0,
-            read: known,
-            records: 0,
-            consumer: None,
-            lags: BTreeMap::new(),
-        }
+        Self { readers, unreadable: 0, read: known, records: 0, lags: None }
     }
 
     /// Tells how far it is behind, under this name.
     pub(crate) fn with_lag(self, consumer: &'static str) -> Self {
-        Self { consumer: Some(consumer), ..self }
+        let lags = Lags::new(consumer, self.readers.places());
+        Self { lags: Some(lags), ..self }
     }
 
     /// The next news; `None` never comes while the follower lives.
@@ -70,7 +61,6 @@ impl Follower {
                     let anchor = batch.records.last().map(Anchor::of);
                     let mark = self.read.entry((batch.topic, batch.partition)).or_default();
                     mark.advance(batch.next_offset, anchor);
-                    self.show_lag(&batch);
                     if !batch.records.is_empty() {
                         return Some(Followed::Records(batch.records));
                     }
@@ -86,23 +76,15 @@ impl Follower {
         &self.read
     }
 
-    /// Records that the topics hold and that have not been handed out.
+    /// Records that the topics hold and that have not been handed out; shows them, partition by partition.
     pub(crate) fn lag(&self) -> u64 {
-        self.readers.beyond(|place| self.read.get(&place).map_or(0, |mark| mark.next_offset))
+        let done = |place| self.read.get(&place).map_or(0, |mark| mark.next_offset);
+        self.lags.as_ref().map_or(0, |lags| lags.show(self.readers.beyond(done)))
     }
 
     /// Records handed out so far.
     pub(crate) const fn records(&self) -> u64 {
         self.records
-    }
-
-    fn show_lag(&mut self, batch: &Batch) {
-        let Some(consumer) = self.consumer else { return };
-        let Batch { topic, partition, .. } = *batch;
-        let lag = self.lags.entry((topic, partition));
-        let lag = lag.or_insert_with(|| Lag::new(consumer, topic, partition));
-        lag.ends_at(batch.high_watermark);
-        lag.show(batch.next_offset);
     }
 
     /// Records so far that nobody could read.

@@ -162,7 +162,6 @@ table! {
     REPLAY_RATE: Gauge = "replay_events_per_second", "Rate of the replay under way.";
     REPLAY_DIFFERENCES: Gauge = "replay_differences", "Orders in which the last replay found another state than the live one.";
     STATE_CONSISTENT: Gauge = "state_consistent", "1 when the last replay found the state as the log says, or mended it; 0 when not.";
-    LAG: Gauge = "lag_records", "Records that the service is behind the log.";
     SERVICE_READY: Gauge = "service_ready", "1 while the service does its work.";
     PROJECTION_SET_ASIDE: Counter = "projection_set_aside_total", "Events that the tables cannot hold, by topic.";
     DATABASE_CONNECTED: Gauge = "database_connected", "1 while the service reaches its database.";

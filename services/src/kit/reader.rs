@@ -43,8 +43,6 @@ pub(crate) struct Batch {
     pub(crate) unreadable: Vec<Unreadable>,
     /// One past the last offset of this batch, records of unknown types included.
     pub(crate) next_offset: i64,
-    /// One past the last offset that the partition held then.
-    pub(crate) high_watermark: i64,
 }
 
 /// What readers say.
@@ -90,12 +88,20 @@ impl Readers {
         Self { inbox, behind, cut_off: 0, ends, _tasks: tasks }
     }
 
-    /// How many records the partitions hold, as far as is known, beyond what `done` says of each.
-    pub(crate) fn beyond(&self, done: impl Fn((Topic, i32)) -> i64) -> u64 {
-        let beyond = |(place, end): &((Topic, i32), Arc<AtomicI64>)| {
-            u64::try_from(end.load(Ordering::Relaxed) - done(*place)).unwrap_or(0)
-        };
-        self.ends.iter().map(beyond).sum()
+    /// What is read.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Topic, i32)> {
+        self.ends.iter().map(|(place, _)| *place)
+    }
+
+    /// How many records each partition holds, as far as is known, beyond what `done` says of it.
+    pub(crate) fn beyond(
+        &self,
+        done: impl Fn((Topic, i32)) -> i64,
+    ) -> impl Iterator<Item = ((Topic, i32), u64)> {
+        self.ends.iter().map(move |(place, end)| {
+            let beyond = end.load(Ordering::Relaxed) - done(*place);
+            (*place, u64::try_from(beyond).unwrap_or(0))
+        })
     }
 
     /// The next reading; `None` when every span has been read to its end.
@@ -244,7 +250,6 @@ impl Reader {
 
     fn decode(&self, fetched: Fetched, place: &mut Place) -> Batch {
         let Span { topic, partition, until, .. } = self.span;
-        let high_watermark = fetched.high_watermark;
         let mut records = Vec::with_capacity(fetched.records.len());
         let mut unreadable = Vec::new();
         for (offset, record) in fetched.records {
@@ -259,7 +264,7 @@ impl Reader {
                 Decoded::UnknownType(name) => self.unknown_type(&name, offset),
             }
         }
-        Batch { topic, partition, records, unreadable, next_offset: place.offset, high_watermark }
+        Batch { topic, partition, records, unreadable, next_offset: place.offset }
     }
 
     /// A newer producer's: counted, and told once for each type.

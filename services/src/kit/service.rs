@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::health::Health;
 use super::log::Log;
 use super::process::{Announcement, Process, Routes};
-use super::replay::{self, Mailbox, Replays};
+use super::replay::{self, KeptIn, Mailbox, Replays};
 use super::shutdown::Shutdown;
 use super::sole::Sole;
 use super::worker::{Domain, Upkeep, Worker, WorkerSettings};
@@ -29,9 +29,10 @@ pub(crate) async fn run<D: Domain>(
     let _sole = Sole::take(&args.state_dir(settings.service), &member)?;
     let (clock, shutdown) = (process.clock.clone(), process.shutdown.clone());
     let health = Arc::clone(&process.health);
-    let (domain, mut routes) = parts(&process)?;
+    let (mut domain, mut routes) = parts(&process)?;
+    let kept_in = if domain.state().is_some() { KeptIn::Memory } else { KeptIn::Tables };
     let (replays, mailbox) =
-        Replays::new(settings.service, clock.clone(), Arc::clone(&health), args.replays);
+        Replays::new(settings.service, kept_in, clock.clone(), Arc::clone(&health), args.replays);
     routes.management = routes.management.merge(replay::http::routes(Arc::clone(&replays)));
     let serving = process.serve(routes)?;
     let announcement = serving.announcement;

@@ -32,6 +32,7 @@ use super::publisher::{Publisher, PublisherSettings};
 use super::replay::{Mailbox, Replacement, Replays, Request, Subject};
 use super::shutdown::Shutdown;
 use super::snapshot::{Cut, Keeper, Start, State, Unit};
+use super::trace::TraceContext;
 use crate::cli::CommonArgs;
 
 /// Between two commits: what a crash makes a service read again.
@@ -70,10 +71,14 @@ pub(crate) enum Decision {
     Nothing,
     Publish(Event),
     /// The event is known once the outside has answered; without one nothing more follows from the record.
-    Ask(BoxFuture<'static, Option<Event>>),
+    Ask(Question),
     /// Whether there is one, and when it was decided, is known once the state is safe elsewhere.
     Later(BoxFuture<'static, Option<Stamped>>),
 }
+
+/// Asks the outside, under the place in the trace that the record's work has.
+pub(crate) type Question =
+    Box<dyn FnOnce(Option<TraceContext>) -> BoxFuture<'static, Option<Event>> + Send>;
 
 /// An event that was decided at a certain time: published again, it has the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,7 +42,7 @@ use crate::kit::http::Limited;
 use crate::kit::log::Log;
 use crate::kit::process::{Announcement, Process, Routes};
 use crate::kit::publisher::{Publisher, PublisherSettings};
-use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::replay::{self, KeptIn, Mailbox, Replays};
 use crate::kit::worker::Upkeep;
 
 const NAME: &str = "order";
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     });
     let limited = Limited::new("orders", args.order_limit, proxies, clock.clone());
     let (replays, mailbox) =
-        Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
+        Replays::new(NAME, KeptIn::Memory, clock.clone(), Arc::clone(&health), args.common.replays);
     let serving = process.serve(Routes {
         public: http::routes(Arc::clone(&desk), Arc::clone(&health), limited),
         origins: Some(args.edge.origins()),

@@ -173,8 +173,9 @@ impl Desk {
     }
 
     async fn question(&self, order: OrderId) -> (Outcome, Duration) {
+        let trace = self.lock().trace(order);
         let asked_at = self.clock.monotonic();
-        (self.gateway.query(order).await, asked_at)
+        (self.gateway.query(order, trace).await, asked_at)
     }
 
     /// Resolves a payment by hand. The gateway's answer, and the event's type when it is settled now.

@@ -6,18 +6,19 @@ use anyhow::Context;
 use bytes::Bytes;
 use contract::http::{Charge, ChargeOutcome, ChargeRequest, IDEMPOTENCY_KEY};
 use contract::ids::OrderId;
-use contract::money::Cents;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::charge::{Asked, Attempts, Next, Outcome, Settled};
+use super::domain::Due;
 use super::parked::Tried;
 use crate::kit::clock::Clock;
 use crate::kit::metrics::PAYMENT_ATTEMPTS;
+use crate::kit::trace::{Kind, Span, TRACEPARENT, TraceContext};
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -78,12 +79,7 @@ impl Gateway {
     }
 
     /// Charges an order, taken on at `began`, once, however many attempts that takes.
-    pub(crate) async fn settle(
-        &self,
-        order_id: OrderId,
-        amount: Cents,
-        began: Duration,
-    ) -> Charged {
+    pub(crate) async fn settle(&self, due: &Due, began: Duration) -> Charged {
         let elapsed = || self.clock.monotonic().saturating_sub(began);
         let mut attempts = Attempts::within(self.settings.budget);
         let mut tried = Tried::NEVER;
@@ -100,16 +96,17 @@ impl Gateway {
             }
             let (asked, outcome) = match asked {
                 Asked::Charge if attempts.may_charge(elapsed()) => {
-                    (Asked::Charge, self.charge(order_id, amount).await)
+                    (Asked::Charge, self.charge(due).await)
                 }
-                _ => (Asked::Query, self.query(order_id).await),
+                _ => (Asked::Query, self.query(due.order_id, due.trace).await),
             };
             tried.again(&outcome);
             next = attempts.after(asked, outcome, elapsed());
         }
     }
 
-    async fn charge(&self, order_id: OrderId, amount: Cents) -> Outcome {
+    async fn charge(&self, due: &Due) -> Outcome {
+        let (order_id, amount) = (due.order_id, due.amount());
         let body = serde_json::to_vec(&ChargeRequest { order_id, amount });
         let request = Request::builder()
             .method(Method::POST)
@@ -117,28 +114,41 @@ impl Gateway {
             .header(CONTENT_TYPE, "application/json")
             .header(IDEMPOTENCY_KEY, order_id.to_string())
             .body(Full::from(body.unwrap_or_default()));
-        self.ask(Asked::Charge, request).await
+        self.ask(Asked::Charge, order_id, due.trace, request).await
     }
 
     /// Asks whether an order was charged. Changes nothing.
-    pub(crate) async fn query(&self, order_id: OrderId) -> Outcome {
+    pub(crate) async fn query(&self, order_id: OrderId, trace: Option<TraceContext>) -> Outcome {
         let uri = format!("{}/{order_id}", self.charges);
         let request = Request::builder().method(Method::GET).uri(uri).body(Full::default());
-        self.ask(Asked::Query, request).await
+        self.ask(Asked::Query, order_id, trace, request).await
     }
 
+    /// One request, counted, and told to the gateway as a part of the order's trace.
     async fn ask(
         &self,
         asked: Asked,
+        order_id: OrderId,
+        trace: Option<TraceContext>,
         request: Result<Request<Full<Bytes>>, hyper::http::Error>,
     ) -> Outcome {
-        let outcome = self.exchange(request).await;
+        let mut span = Span::under(trace, Kind::Client, self.clock.now());
+        let outcome = match request {
+            Ok(request) => self.exchange(traced(request, &span)).await,
+            Err(_) => Outcome::NeverSent,
+        };
         PAYMENT_ATTEMPTS.add_to(&[("asked", asked.name()), ("outcome", outcome.name())], 1);
+        if span.is_recording() {
+            span.attribute("order.id", order_id);
+            span.attribute("outcome", outcome.name());
+            // A card that is declined is the gateway's work done, whatever HTTP calls it.
+            let failed = matches!(outcome, Outcome::Failed | Outcome::Unknown | Outcome::NeverSent);
+            span.end(route(asked), self.clock.now(), failed);
+        }
         outcome
     }
 
-    async fn exchange(&self, request: Result<Request<Full<Bytes>>, hyper::http::Error>) -> Outcome {
-        let Ok(request) = request else { return Outcome::NeverSent };
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Outcome {
         let answer = tokio::time::timeout(self.settings.patience, async {
             let response = match self.client.request(request).await {
                 Ok(response) => response,
@@ -152,6 +162,22 @@ impl Gateway {
             }
         });
         answer.await.unwrap_or(Outcome::Unknown)
+    }
+}
+
+fn traced(mut request: Request<Full<Bytes>>, span: &Span) -> Request<Full<Bytes>> {
+    let header = span.context().map(|context| HeaderValue::try_from(context.to_string()));
+    if let Some(Ok(header)) = header {
+        request.headers_mut().insert(TRACEPARENT, header);
+    }
+    request
+}
+
+/// As the gateway names it: a span's name must not tell orders apart.
+const fn route(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Charge => "POST /charges",
+        Asked::Query => "GET /charges/{order_id}",
     }
 }
 
@@ -172,6 +198,8 @@ fn read(status: StatusCode, body: &[u8]) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use contract::money::Cents;
+
     use super::*;
 
     #[test]

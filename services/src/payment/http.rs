@@ -9,11 +9,10 @@ use contract::http::ErrorResponse;
 use contract::management::{
     GatewayAnswer, ParkedPayments, Resolution, ResolvePayment, ResolvedPayment,
 };
-use serde::Deserialize;
 use utoipa::OpenApi;
 
 use super::desk::{Desk, Refusal};
-use crate::kit::http::{ApiError, Reply, json_body, order_id, page_limit};
+use crate::kit::http::{ApiError, Reply, Wanted, json, order_id};
 
 /// Characters of a reason: it becomes part of an event.
 const MAX_REASON: usize = 200;
@@ -29,12 +28,6 @@ pub(super) fn routes(desk: Arc<Desk>) -> Router {
 #[derive(OpenApi)]
 #[openapi(paths(parked_payments, resolve_payment))]
 pub(crate) struct Api;
-
-#[derive(Debug, Deserialize)]
-struct Page {
-    after: Option<String>,
-    limit: Option<String>,
-}
 
 #[utoipa::path(
     get,
@@ -54,15 +47,11 @@ struct Page {
 )]
 async fn parked_payments(
     State(desk): State<Arc<Desk>>,
-    Query(page): Query<Page>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Reply<ParkedPayments>, ApiError> {
-    let after = page.after.as_deref().map(order_id).transpose()?;
-    let limit = page_limit(page.limit.as_deref())?;
-    // One more than is shown tells whether there is a next page.
-    let (parked, mut payments) = desk.page(after, limit + 1);
-    let more = payments.len() > limit;
-    payments.truncate(limit);
-    let next = payments.last().filter(|_| more).map(|last| last.order_id);
+    let page = wanted.page(order_id)?;
+    let (parked, payments) = desk.page(page.after, page.look_up());
+    let (payments, next) = page.cut(payments, |last| last.order_id);
     Ok(Reply::Ok(ParkedPayments { parked, payments, next }))
 }
 
@@ -90,9 +79,7 @@ async fn resolve_payment(
     request: Request,
 ) -> Result<Reply<ResolvedPayment>, ApiError> {
     let order_id = order_id(&id)?;
-    let body = json_body(request).await?;
-    let ResolvePayment { outcome, reason } = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid("not a resolution", error.to_string()))?;
+    let ResolvePayment { outcome, reason } = json(request, "not a resolution").await?;
     let reason = checked(outcome, reason)?;
     let (last_answer, event_type) =
         desk.resolve(order_id, outcome, &reason).await.map_err(|refusal| told(&refusal))?;

@@ -164,16 +164,19 @@ impl Domain for Cashier {
         let due = Due::of(record);
         // Taken now: the process may stand still before the charge is sent.
         let began = clock.monotonic();
-        let charge = async move {
-            match gateway.settle(due.order_id, due.amount(), began).await {
-                Charged::Settled(settled) => Some(payment(&due, settled, clock.now())),
-                Charged::Unknown(tried) => {
-                    desk.park(due, tried).await;
-                    None
+        Decision::Ask(Box::new(move |trace| {
+            let due = Due { trace, ..due };
+            let charge = async move {
+                match gateway.settle(&due, began).await {
+                    Charged::Settled(settled) => Some(payment(&due, settled, clock.now())),
+                    Charged::Unknown(tried) => {
+                        desk.park(due, tried).await;
+                        None
+                    }
                 }
-            }
-        };
-        Decision::Ask(charge.boxed())
+            };
+            charge.boxed()
+        }))
     }
 
     fn answered(&mut self, event: &Event) {

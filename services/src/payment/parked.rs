@@ -14,6 +14,7 @@ use contract::management::{GatewayAnswer, ParkedPayment};
 use super::charge::{GATEWAY_DOWN, Outcome, Settled};
 use super::domain::Due;
 use crate::kit::first_wins::ByOrder;
+use crate::kit::trace::TraceContext;
 
 /// How parked payments are asked about.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,11 @@ impl<P> Parked<P> {
         {
             self.queue.push_back((now + self.settings.pause, order));
         }
+    }
+
+    /// What is asked and told about a payment belongs under this.
+    pub(crate) fn trace(&self, order: OrderId) -> Option<TraceContext> {
+        self.tickets.get(&order).and_then(|ticket| ticket.due.trace)
     }
 
     /// The gateway answered a question asked at `asked_at`. Some when that is definite: the payment is

@@ -31,7 +31,7 @@ use super::{pages, render};
 use crate::kit::client_address::TrustedProxies;
 use crate::kit::clock::Clock;
 use crate::kit::health::Health;
-use crate::kit::http::{AllowedOrigins, ApiError, Limited, Peer, limited};
+use crate::kit::http::{AllowedOrigins, ApiError, Limited, Peer, limited, order_id};
 use crate::kit::limit::{Client, Held};
 use crate::kit::metrics::{SOCKETS_OPEN, SOCKETS_REFUSED};
 use crate::kit::record::MAX_EVENT_BYTES;
@@ -171,14 +171,6 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// The id in a path.
-pub(super) fn order_id(id: &str) -> Result<OrderId, ApiError> {
-    id.parse().map_err(|_| {
-        let details = "order ids are UUIDs like 3fa85f64-5717-4562-b3fc-2c963f66afa6";
-        ApiError::invalid("not an order id", details)
-    })
 }
 
 /// What a client that lost its socket says of the one before. Another instance may not have read as far:

@@ -10,14 +10,13 @@ use chrono::TimeDelta;
 use contract::Timestamp;
 use contract::http::ErrorResponse;
 use contract::management::{StuckOrder, StuckOrders};
-use serde::Deserialize;
 use utoipa::OpenApi;
 
 use super::stuck::{Look, Place, cursor, place};
 use super::view::{SharedView, View};
 use crate::kit::clock::Clock;
 use crate::kit::health::Health;
-use crate::kit::http::{ApiError, Reply, page_limit};
+use crate::kit::http::{ApiError, Reply, Wanted};
 use crate::kit::metrics::{ORDERS_GOT_STUCK, ORDERS_OPEN, ORDERS_STUCK};
 
 /// How often it is looked for stuck orders.
@@ -70,12 +69,6 @@ pub(super) fn routes(overseer: Overseer) -> Router {
     Router::new().route("/orders/stuck", get(stuck_orders)).with_state(overseer)
 }
 
-#[derive(Debug, Deserialize)]
-struct Page {
-    after: Option<String>,
-    limit: Option<String>,
-}
-
 /// What this service adds to `/openapi.json` for management.
 #[derive(OpenApi)]
 #[openapi(paths(stuck_orders))]
@@ -100,25 +93,20 @@ pub(crate) struct Api;
 )]
 async fn stuck_orders(
     State(overseer): State<Overseer>,
-    Query(page): Query<Page>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Reply<StuckOrders>, ApiError> {
     overseer.health.check_ready()?;
-    let limit = page_limit(page.limit.as_deref())?;
-    let after = page.after.map(|after| {
+    let page = wanted.page(|after| {
         let details = "send the `next` of the page before";
-        place(&after).ok_or_else(|| ApiError::invalid("after is not usable", details))
-    });
-    let after = after.transpose()?;
+        place(after).ok_or_else(|| ApiError::invalid("after is not usable", details))
+    })?;
     overseer.look();
     let (view, now) = (overseer.view.lock(), overseer.clock.now());
-    // One more than is shown tells whether there is a next page.
-    let mut places = view.open.page(after, limit + 1);
-    let more = places.len() > limit;
-    places.truncate(limit);
+    let (places, next) = page.cut(view.open.page(page.after, page.look_up()), |last| *last);
     Ok(Reply::Ok(StuckOrders {
         stuck: view.open.stuck(),
         after_seconds: overseer.after.as_secs(),
-        next: places.last().filter(|_| more).map(|last| cursor(*last)),
+        next: next.map(cursor),
         orders: places.iter().filter_map(|place| shown(&view, *place, now)).collect(),
     }))
 }

@@ -47,7 +47,7 @@ use crate::kit::http::{EdgeArgs, Limited};
 use crate::kit::log::Log;
 use crate::kit::postgres::Database;
 use crate::kit::process::{Announcement, Process, Routes};
-use crate::kit::replay::{self, Mailbox, Replays};
+use crate::kit::replay::{self, KeptIn, Mailbox, Replays};
 use crate::kit::snapshot::Start;
 use crate::kit::sole::Sole;
 use crate::kit::worker::Upkeep;
@@ -127,13 +127,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         after: Duration::from_millis(args.stuck_after_ms),
     };
     let limited = Limited::new("status reads", args.status_limit, proxies, clock.clone());
+    // With tables, memory holds a part of the orders only: the audit compares the tables with the log.
+    let kept_in = match archive {
+        Archive::Tables(_) => KeptIn::Tables,
+        Archive::File(_) | Archive::Nowhere => KeptIn::Memory,
+    };
     let (replays, mailbox) =
-        Replays::new(NAME, clock.clone(), Arc::clone(&health), args.common.replays);
-    let mut management = management::routes(overseer.clone());
-    if !matches!(archive, Archive::Tables(_)) {
-        // With tables, memory holds a part of the orders only: the audit compares the tables with the log.
-        management = management.merge(replay::http::routes(Arc::clone(&replays)));
-    }
+        Replays::new(NAME, kept_in, clock.clone(), Arc::clone(&health), args.common.replays);
+    let management =
+        management::routes(overseer.clone()).merge(replay::http::routes(Arc::clone(&replays)));
     let serving = process.serve(Routes {
         public: http::routes(desk, limited),
         origins: Some(args.edge.origins()),

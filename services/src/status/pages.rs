@@ -8,9 +8,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::domain::StoredOrder;
-use super::http::{Desk, order_id};
+use super::http::Desk;
 use super::render::record;
-use crate::kit::http::{ApiError, Reply};
+use crate::kit::http::{ApiError, Reply, order_id};
 
 /// Events of one page where nothing is said, and at most.
 const DEFAULT_LIMIT: usize = 20;

@@ -9,6 +9,7 @@ mod door;
 mod drain;
 mod edge;
 mod error;
+mod json;
 mod limited;
 pub(crate) mod management;
 mod measured;
@@ -30,8 +31,9 @@ pub(crate) use cors::AllowedOrigins;
 pub(crate) use door::Door;
 pub use edge::EdgeArgs;
 pub(crate) use error::{ApiError, FreshlyCreated, Reply};
+pub(crate) use json::json;
 pub(crate) use limited::{Limited, limited};
-pub(crate) use page::page_limit;
+pub(crate) use page::Wanted;
 pub(crate) use path::order_id;
 pub(crate) use serve::{Peer, serve};
 

@@ -12,7 +12,7 @@ use contract::replay::{ReplayReport, ReplayRequest, ReplayStatus, ReplayTrigger}
 use utoipa::OpenApi;
 
 use super::{Refusal, Replays};
-use crate::kit::http::{ApiError, json_body};
+use crate::kit::http::{ApiError, json};
 
 /// When a service that is starting should be asked again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -52,7 +52,8 @@ async fn read(State(replays): State<Arc<Replays>>) -> Json<ReplayStatus> {
         (status = 202, description = "The replay has begun", body = ReplayReport),
         (status = 400, description = "Bad request", body = ErrorResponse),
         (status = 408, description = "The body did not arrive in time", body = ErrorResponse),
-        (status = 409, description = "A replay is running already", body = ErrorResponse),
+        (status = 409, description = "A replay is running already, or the state is kept in tables: there is nothing \
+                                      to replay", body = ErrorResponse),
         (status = 413, description = "The body is too large", body = ErrorResponse),
         (status = 415, description = "The body is no JSON", body = ErrorResponse),
     ),
@@ -61,13 +62,7 @@ async fn begin(
     State(replays): State<Arc<Replays>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = json_body(request).await?;
-    // A struct would be read from a list too.
-    let object = serde_json::from_slice::<serde_json::Map<_, _>>(&body);
-    let request = object.and_then(|object| serde_json::from_value(object.into()));
-    let request: ReplayRequest = request.map_err(|error| {
-        ApiError::invalid("not a replay", format!("{error}; send {{}} for a replay as specified"))
-    })?;
+    let request: ReplayRequest = json(request, "not a replay").await?;
     if request.batch_size == 0 {
         return Err(ApiError::invalid("not a replay", "batch_size must be at least 1"));
     }
@@ -76,6 +71,11 @@ async fn begin(
         Err(Refusal::Busy) => {
             let details = "one at a time: GET /replay tells how far it is";
             Err(ApiError::conflict("a replay is running", details))
+        }
+        Err(Refusal::InTables) => {
+            let details = "the tables in PostgreSQL are the state of this service: `doorbuster audit \
+                           --database` compares them with the log";
+            Err(ApiError::conflict("nothing to replay", details))
         }
         Err(Refusal::NotReady) => {
             let details = "the service does not know its state yet: try again";

@@ -53,11 +53,21 @@ pub(crate) enum Refusal {
     Busy,
     /// The service does not know its state yet.
     NotReady,
+    /// The state is kept in tables: there is no fold of the log in memory to compare with another.
+    InTables,
+}
+
+/// Where a service keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptIn {
+    Memory,
+    Tables,
 }
 
 /// The replays of one process, one at a time.
 pub(crate) struct Replays {
     service: &'static str,
+    kept_in: KeptIn,
     clock: Clock,
     health: Arc<Health>,
     requests: mpsc::Sender<Request>,
@@ -69,6 +79,7 @@ impl Replays {
     /// The service reads `Mailbox` between two records.
     pub(crate) fn new(
         service: &'static str,
+        kept_in: KeptIn,
         clock: Clock,
         health: Arc<Health>,
         args: ReplayArgs,
@@ -77,7 +88,7 @@ impl Replays {
         let lag = LagReport { limit: args.lag_limit, ..LagReport::default() };
         let known = Mutex::new(ReplayStatus { replay: None, start: None, lag });
         let finder = OnceLock::new();
-        (Arc::new(Self { service, clock, health, requests, finder, known }), mailbox)
+        (Arc::new(Self { service, kept_in, clock, health, requests, finder, known }), mailbox)
     }
 
     /// The log has been reached.
@@ -123,8 +134,6 @@ impl Replays {
     /// The service is so many records behind the log. Beyond the limit that is told, and the state is checked
     /// once.
     pub(crate) fn observe_lag(self: &Arc<Self>, records: u64) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        metrics::LAG.set(records as f64);
         let mut known = self.known();
         let LagReport { limit, exceeded: before, .. } = known.lag;
         let exceeded = limit > 0 && records > limit;
@@ -154,6 +163,9 @@ impl Replays {
         request: ReplayRequest,
         trigger: ReplayTrigger,
     ) -> Result<ReplayReport, Refusal> {
+        if self.kept_in == KeptIn::Tables {
+            return Err(Refusal::InTables);
+        }
         let finder = self.finder.get().ok_or(Refusal::NotReady)?.clone();
         let report = self.announce(request, trigger)?;
         let subject = self.ask(Request::Export).await.flatten();

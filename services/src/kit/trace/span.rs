@@ -9,6 +9,7 @@ use super::export::tracer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Server = 2,
+    Client = 3,
     Producer = 4,
     Consumer = 5,
 }

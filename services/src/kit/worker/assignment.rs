@@ -17,12 +17,13 @@ use super::{Decision, Domain, Stamped, WorkerSettings};
 use crate::kit::dead_letter::{buried_by, bury};
 use crate::kit::kafka::assignor::Share;
 use crate::kit::kafka::group::Offsets;
+use crate::kit::lag::Lags;
 use crate::kit::log::{Log, Position, Received};
 use crate::kit::publisher::{Acknowledgements, PublishError, Publisher, Token};
 use crate::kit::reader::{Batch, Readers, Reading};
 use crate::kit::record::{Outgoing, Unreadable};
 use crate::kit::snapshot::{Cut, Export};
-use crate::kit::trace::{self, Kind};
+use crate::kit::trace::{Kind, Span, TraceContext};
 
 /// Nobody waits for what a service reads back of its own topic, so it may gather for longer.
 const OWN_TOPIC_LINGER: Duration = Duration::from_millis(100);
@@ -39,6 +40,7 @@ pub(super) struct Assignment {
     lanes: Lanes,
     history: Option<Readers>,
     live: Option<Readers>,
+    lags: Lags,
     /// Fetched and not yet begun.
     pending: VecDeque<Work>,
     /// Waiting for the outside, or for a dead letter to be written.
@@ -47,7 +49,7 @@ pub(super) struct Assignment {
     acknowledgements: Acknowledgements,
     in_flight: usize,
     /// Of the records in flight that belong to a trace.
-    spans: HashMap<Token, trace::Span>,
+    spans: HashMap<Token, Span>,
     connected: bool,
 }
 
@@ -80,6 +82,8 @@ impl Assignment {
         known: &Cut,
     ) -> Self {
         let lanes = Lanes::new(share, settings.output, settings.remembered, committed, known);
+        let inputs = lanes.inputs().into_iter().map(|span| (span.topic, span.partition));
+        let lags = Lags::new(settings.output.producer(), inputs);
         let linger = log.fetch_linger.max(OWN_TOPIC_LINGER);
         let history = Readers::start(log, lanes.history(known), linger);
         let (acknowledgements, acknowledged) = mpsc::unbounded_channel();
@@ -91,6 +95,7 @@ impl Assignment {
             lanes,
             history: Some(history),
             live: None,
+            lags,
             pending: VecDeque::new(),
             asked: FuturesUnordered::new(),
             acknowledged,
@@ -155,7 +160,6 @@ impl Assignment {
     /// Puts a batch where work is taken from, in the order of the log.
     fn receive(&mut self, batch: Batch) {
         let Some(lane) = self.lanes.find(batch.topic, batch.partition) else { return };
-        self.lanes.ends_at(lane, batch.high_watermark);
         let mut unreadable = batch.unreadable.into_iter().peekable();
         for record in batch.records {
             while let Some(record) = unreadable.next_if(|other| other.offset < record.offset) {
@@ -186,9 +190,9 @@ impl Assignment {
                     match domain.decide(&record, now) {
                         Decision::Nothing => self.finished(token),
                         Decision::Publish(event) => self.publish(token, event, None, publisher),
-                        Decision::Ask(answer) => {
-                            let answer =
-                                answer.map(move |event| (token, event.map(|event| (event, None))));
+                        Decision::Ask(question) => {
+                            let answer = question(self.trace(token))
+                                .map(move |event| (token, event.map(|event| (event, None))));
                             self.asked.push(answer.boxed());
                         }
                         Decision::Later(answer) => {
@@ -226,11 +230,16 @@ impl Assignment {
     /// Only records of a trace have one.
     fn begin_span(&mut self, token: Token, record: &Received, now: Timestamp) {
         if record.trace.is_some() {
-            let mut span = trace::Span::under(record.trace, Kind::Consumer, now);
+            let mut span = Span::under(record.trace, Kind::Consumer, now);
             span.attribute("order.id", record.event.order_id());
             span.attribute("messaging.destination.name", record.topic.name());
             self.spans.insert(token, span);
         }
+    }
+
+    /// What follows from the record belongs under this.
+    fn trace(&self, token: Token) -> Option<TraceContext> {
+        self.spans.get(&token).and_then(Span::context)
     }
 
     fn publish(
@@ -240,7 +249,7 @@ impl Assignment {
         at: Option<Timestamp>,
         publisher: &Publisher,
     ) {
-        let trace = self.spans.get(&token).and_then(trace::Span::context);
+        let trace = self.trace(token);
         let (order, event_type) = (event.order_id(), event.event_type().name());
         info!(service = self.service, %order, event_type, trace = trace.map(display), "decided");
         let at = at.unwrap_or_else(|| self.log.clock.now());
@@ -276,9 +285,10 @@ impl Assignment {
         domain.state().map(|state| self.lanes.export(state))
     }
 
-    /// Records of the inputs that are not done with.
+    /// Records of the inputs that are not done with; shows them, partition by partition.
     pub(super) fn lag(&self) -> u64 {
-        self.live.as_ref().map_or(0, |live| live.beyond(|place| self.lanes.committable(place)))
+        let done = |place| self.lanes.committable(place);
+        self.live.as_ref().map_or(0, |live| self.lags.show(live.beyond(done)))
     }
 
     /// Records folded or decided so far.

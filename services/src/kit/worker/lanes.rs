@@ -13,7 +13,6 @@ use contract::topics::{Step, Topic};
 
 use crate::kit::kafka::assignor::Share;
 use crate::kit::kafka::group::Offsets;
-use crate::kit::lag::Lag;
 use crate::kit::log::Received;
 use crate::kit::progress::Progress;
 use crate::kit::reader::Span;
@@ -41,7 +40,6 @@ struct Lane {
     committed: Option<i64>,
     /// The last record that was folded as history.
     history: Option<Anchor>,
-    lag: Lag,
 }
 
 /// What is kept of a record until it can be committed.
@@ -73,7 +71,6 @@ impl Lanes {
                     progress: Progress::new(committed.unwrap_or(0)),
                     committed,
                     history: known.get(&(*topic, partition)).and_then(|mark| mark.anchor),
-                    lag: Lag::new(output.producer(), *topic, partition),
                 });
                 own.entry(partition).or_insert_with(|| {
                     known.get(&(output, partition)).copied().unwrap_or_default()
@@ -132,11 +129,6 @@ impl Lanes {
         }
     }
 
-    /// A fetch told where the partition of `lane` ends.
-    pub(super) fn ends_at(&mut self, lane: usize, high_watermark: i64) {
-        self.lanes[lane].lag.ends_at(high_watermark);
-    }
-
     /// A record of `lane` is about to be decided: notes what it will do to `state`.
     pub(super) fn begin(&mut self, lane: usize, record: &Received, state: Option<&dyn State>) {
         self.records += 1;
@@ -168,7 +160,6 @@ impl Lanes {
         let mut offsets = Offsets::new();
         for lane in &mut self.lanes {
             let committable = lane.progress.committable();
-            lane.lag.show(committable);
             if lane.committed.unwrap_or(0) < committable {
                 lane.committed = Some(committable);
                 offsets.insert((lane.topic, lane.partition), committable);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use contract::Timestamp;
-use contract::events::{Carrier, Event, EventType, InventoryEvent, NotificationEvent};
-use contract::events::{OrderCreated, PaymentEvent, ShippingEvent};
-use contract::ids::{OrderId, ProductId};
-use contract::topics::{DEFAULT_PARTITIONS, Step, Topic, header, partition_for_key};
+use contract::events::{Event, EventType};
+use contract::ids::OrderId;
+use contract::samples;
+pub(crate) use contract::samples::SAGA;
+use contract::topics::{DEFAULT_PARTITIONS, Topic, partition_for_key};
 use rskafka::client::partition::{Compression, OffsetAt, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
@@ -109,73 +110,12 @@ pub(crate) fn record(event: &Event, value: Vec<u8>) -> (Topic, i32, Record) {
     let topic = event.event_type().topic();
     let key = event.order_id().to_string().into_bytes();
     let partition = partition_for_key(&key, DEFAULT_PARTITIONS);
-    let headers = [
-        (header::EVENT_TYPE, event.event_type().name()),
-        (header::EVENT_VERSION, header::CURRENT_VERSION),
-        (header::PRODUCER_SERVICE, topic.producer()),
-        (header::TIMESTAMP, &at().to_rfc3339()),
-    ];
-    let headers: BTreeMap<_, _> = headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
-        .collect();
+    let headers = samples::headers(event, at());
     let record = Record { key: Some(key), value: Some(value), headers, timestamp: at() };
     (topic, partition, record)
 }
 
-/// A saga that ends well.
-pub(crate) const SAGA: [EventType; 5] = [
-    EventType::OrderCreated,
-    EventType::InventoryConfirmed,
-    EventType::PaymentCompleted,
-    EventType::Shipped,
-    EventType::NotificationSent,
-];
-
 /// An event of an order of three pieces of product-2.
 pub(crate) fn event(order_id: OrderId, event_type: EventType) -> Event {
-    let (product_id, quantity) = (ProductId::Product2, 3);
-    match event_type.step() {
-        Step::Created => Event::Order(OrderCreated {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            request_id: None,
-        }),
-        Step::Inventory | Step::Release => Event::Inventory(InventoryEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            reason: None,
-        }),
-        Step::Payment => Event::Payment(PaymentEvent {
-            order_id,
-            product_id,
-            quantity,
-            amount: product_id.price() * quantity,
-            event_type,
-            processed_at: at(),
-            reason: None,
-        }),
-        Step::Shipping => Event::Shipping(ShippingEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            tracking_number: "TRK00ff00ff".into(),
-            carrier: Carrier::DHL,
-            estimated_delivery_days: 3,
-            shipped_at: at(),
-        }),
-        Step::Notification => Event::Notification(NotificationEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            channel: "email".into(),
-            sent_at: at(),
-        }),
-    }
+    samples::event(order_id, event_type, at())
 }

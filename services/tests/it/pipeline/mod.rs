@@ -5,6 +5,7 @@ mod fencing;
 mod group;
 pub(crate) mod history;
 mod lag;
+mod lag_series;
 pub(crate) mod metrics;
 mod parked;
 mod races;

@@ -1,7 +1,10 @@
 //! Starting on a database: tables are made once, and what is wrong is said in one line.
 
+use contract::replay::ReplayStatus;
+
 use super::server::{number, server};
 use crate::edge::child::Service;
+use crate::edge::client::{HERE, JSON, get, post, send_from};
 use crate::pipeline::shop::Shop;
 
 const OWNERS: [&str; 2] = ["inventory", "status"];
@@ -50,5 +53,22 @@ async fn a_database_that_cannot_be_used_is_refused_in_one_line() {
             assert!(last.contains(reason), "{url}: {message}");
             assert!(!message.contains("a-password"), "{message}");
         }
+    }
+}
+
+#[tokio::test]
+async fn tables_are_not_replayed() {
+    let Some(server) = server().await else { return };
+    let (url, _) = server.schema("not_replayed").await;
+    let shop = Shop::open("0.0").await;
+    for owner in OWNERS {
+        let service = shop.service(&[owner, "--database", &url]).await;
+        let management = service.management.unwrap();
+        let refused = send_from(HERE, management, post("/replay", &[JSON], "{}".to_owned())).await;
+        let refused = refused.error(409);
+        assert_eq!(refused.error, "nothing to replay");
+        assert!(refused.details.contains("doorbuster audit --database"), "{}", refused.details);
+        let known: ReplayStatus = send_from(HERE, management, get("/replay")).await.json();
+        assert_eq!(known.replay, None);
     }
 }

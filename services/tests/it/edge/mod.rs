@@ -11,6 +11,7 @@ mod limits;
 mod management;
 #[cfg(target_os = "linux")]
 mod memory;
+pub(crate) mod port;
 mod queue;
 mod recent;
 pub(crate) mod records;

@@ -22,6 +22,9 @@ const PATIENT: [&str; 4] = ["--gateway-patience-ms", "200", "--payment-budget-ms
 
 const LIMIT: u64 = 10;
 
+/// Of each partition; their sum is the service's.
+const LAG: &str = r#"consumer_lag_records{consumer="payment-service""#;
+
 async fn payment(shop: &Shop, settings: &[&str]) -> Service {
     let (gateway, limit) = (format!("http://{}", shop.gateway.address), LIMIT.to_string());
     let arguments = ["payment", "--gateway", &gateway, "--lag-limit", &limit];
@@ -70,7 +73,7 @@ async fn who_falls_behind_the_log_says_so_and_checks_its_state_once() {
     let _delivery = shop.delivery().await;
     let orders = shop.order(names("in-time", 12)).await;
     shop.reader.all_ended(&orders).await;
-    until_metric(&payment, "lag_records", |lag| lag == 0.0).await;
+    until_metric(&payment, LAG, |lag| lag == 0.0).await;
     let told = status(&payment).await;
     assert_eq!((told.replay, told.lag.limit, told.lag.exceeded), (None, LIMIT, false));
 
@@ -82,14 +85,14 @@ async fn who_falls_behind_the_log_says_so_and_checks_its_state_once() {
         assert_eq!(replay.request, ReplayRequest::default());
         assert!(replay.orders_compared >= 12 && replay.applied >= 24, "{replay:?}");
         // As long as it is behind it is not checked again, and everybody can see that it is.
-        assert_eq!(metric(&payment, "lag_records").await, 30.0);
+        assert_eq!(metric(&payment, LAG).await, 30.0);
         assert_eq!(lag_in_health(&payment).await, Some(30));
         until_metric(&payment, &because_of_lag("consistent"), |count| count == times).await;
         until_metric(&payment, "state_consistent", |consistent| consistent == 1.0).await;
 
         faults(&shop.gateway, SOUND).await;
         shop.reader.all_ended(&behind).await;
-        until_metric(&payment, "lag_records", |lag| lag == 0.0).await;
+        until_metric(&payment, LAG, |lag| lag == 0.0).await;
         assert_eq!(
             (lag_in_health(&payment).await, status(&payment).await.lag.exceeded),
             (None, false)

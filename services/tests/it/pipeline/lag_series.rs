@@ -4,20 +4,10 @@ use contract::http::Health;
 use contract::replay::ReplayStatus;
 
 use super::history::PAUSE;
+use super::metrics::values;
 use super::shop::{Shop, names};
 use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::read;
-
-/// The sum of the service's series, and how many there are.
-async fn shown(service: &Service, consumer: &str) -> (f64, usize) {
-    let metrics = read(service.management.unwrap(), "/metrics").await;
-    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
-    let series = format!("consumer_lag_records{{consumer=\"{consumer}\"");
-    let lines = metrics.lines().filter(|line| line.starts_with(&series));
-    let values: Vec<f64> =
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
-    (values.iter().sum(), values.len())
-}
 
 #[tokio::test]
 async fn metrics_health_and_replay_tell_the_same_lag() {
@@ -40,8 +30,8 @@ async fn metrics_health_and_replay_tell_the_same_lag() {
         }
     };
     tokio::time::timeout(DEADLINE, told).await.expect("told in time");
-    let (records, partitions) = shown(&payment, "payment-service").await;
-    assert_eq!((records, partitions), (5.0, 4));
+    let shown = values(&payment, r#"consumer_lag_records{consumer="payment-service""#).await;
+    assert_eq!((shown.iter().sum::<f64>(), shown.len()), (5.0, 4));
     let status: ReplayStatus = read(payment.management.unwrap(), "/replay").await.json();
     assert_eq!((status.lag.records, status.lag.exceeded), (5, true));
 }

@@ -4,15 +4,20 @@ use super::history::PAUSE;
 use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::{HERE, get, send_from};
 
-/// The value of the first series that is named so, or begins so where labels are named; 0 when there is none.
-pub(crate) async fn metric(service: &Service, series: &str) -> f64 {
+/// The values of all series that are named so, or whose name and first labels begin so.
+pub(crate) async fn values(service: &Service, series: &str) -> Vec<f64> {
     let inner = service.management.expect("it has a second door");
     let answer = send_from(HERE, inner, get("/metrics")).await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     let is =
         |line: &&str| line.strip_prefix(series).is_some_and(|it| it.starts_with([' ', '{', ',']));
-    let line = text.lines().find(is);
-    line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    let value = |line: &str| line.rsplit(' ').next().unwrap().parse().unwrap();
+    text.lines().filter(is).map(value).collect()
+}
+
+/// The sum of these; 0 when there are none.
+pub(crate) async fn metric(service: &Service, series: &str) -> f64 {
+    values(service, series).await.iter().sum()
 }
 
 /// Looks until a metric is as it should be.

@@ -23,7 +23,7 @@ async fn another_number_of_partitions_is_refused() {
 
 /// An address where nobody listens: free a moment ago, and nobody else asks for a port by its number.
 fn nowhere() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    crate::edge::port::reserved()
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ fn binaries() -> Option<PathBuf> {
 impl Server {
     async fn start(binaries: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = crate::edge::port::reserved();
         let password = folder.path().join("password");
         std::fs::write(&password, PASSWORD).unwrap();
         if is_root() {

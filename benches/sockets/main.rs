@@ -5,19 +5,16 @@
 //! with 99 when a socket costs more than the goal.
 
 mod client;
-mod orders;
-mod status;
 
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, ensure};
+use benches::child::{Service, get};
+use benches::orders::{Orders, id};
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use services::ServiceCommand;
 use tokio::net::TcpStream;
-
-use self::orders::Orders;
-use self::status::Status;
 
 /// As the shop's own binary: the figure is the allocator's too.
 #[global_allocator]
@@ -66,26 +63,37 @@ fn raise_file_limit() -> anyhow::Result<()> {
 
 async fn measure(sockets: usize) -> anyhow::Result<usize> {
     let broker = sim::Broker::start()?;
-    let status = Status::start(broker.address()).await?;
+    let data = tempfile::tempdir()?;
+    let (kafka, folder) = (broker.address().to_string(), data.path().display().to_string());
+    let all_stay = (WARM_UP + sockets).to_string();
+    let status = Service::start(&[
+        "status",
+        "--kafka",
+        &kafka,
+        "--data-dir",
+        &folder,
+        "--status-limit",
+        "0",
+        "--recent-orders",
+        &all_stay,
+    ])
+    .await?;
     let orders = Orders::at(broker.address()).await?;
     let empty = status.memory_bytes()?;
-    orders.write(WARM_UP + sockets).await?;
-    status.until_it_has(&orders.id(WARM_UP + sockets - 1)).await?;
-    let warm = open(&status, &orders, 0..WARM_UP).await?;
+    orders.write(0..WARM_UP + sockets).await?;
+    let last = format!("/status/{}", id(WARM_UP + sockets - 1));
+    status.until(async || Ok(get(status.address, &last).await?.contains("Shipped"))).await?;
+    let warm = open(&status, 0..WARM_UP).await?;
     let before = status.memory_bytes()?;
     println!("{} bytes for each of their orders", (before - empty) / (WARM_UP + sockets));
-    let all = open(&status, &orders, WARM_UP..WARM_UP + sockets).await?;
+    let all = open(&status, WARM_UP..WARM_UP + sockets).await?;
     let after = status.memory_bytes()?;
     ensure!(warm.len() + all.len() == WARM_UP + sockets, "a socket is missing");
     Ok(after.saturating_sub(before) / sockets)
 }
 
 /// Opens a socket for each of these orders; each has been shown its order.
-async fn open(
-    status: &Status,
-    orders: &Orders,
-    numbers: std::ops::Range<usize>,
-) -> anyhow::Result<Vec<TcpStream>> {
+async fn open(status: &Service, numbers: std::ops::Range<usize>) -> anyhow::Result<Vec<TcpStream>> {
     let mut open = Vec::with_capacity(numbers.len());
     let mut opening = tokio::task::JoinSet::new();
     for number in numbers {
@@ -94,7 +102,7 @@ async fn open(
         {
             open.push(opened??);
         }
-        opening.spawn(client::watch(address(number)?, status.address, orders.id(number)));
+        opening.spawn(client::watch(address(number)?, status.address, id(number).to_string()));
     }
     while let Some(opened) = opening.join_next().await {
         open.push(opened??);

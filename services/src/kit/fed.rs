@@ -45,11 +45,12 @@ pub(crate) fn caught_up(upkeep: &Upkeep, start: &Start, follower: &Follower) {
     upkeep.replays.started(start, follower.records());
 }
 
-/// Tells the lag, and writes a snapshot when it is time to.
-pub(crate) fn tick(upkeep: &mut Upkeep, fed: &dyn Fed, follower: &Follower) {
+/// Tells the lag, and writes a snapshot when it is time to: not on the way to the end of the log, where the next one
+/// would follow at once.
+pub(crate) fn tick(upkeep: &mut Upkeep, fed: &dyn Fed, follower: &Follower, is_caught_up: bool) {
     upkeep.replays.observe_lag(follower.lag());
     let records = follower.records();
-    if fed.is_kept() && upkeep.keeper.is_due(records) {
+    if is_caught_up && fed.is_kept() && upkeep.keeper.is_due(records) {
         upkeep.keeper.write(vec![export(fed, follower)], records);
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn follow(
                 }
                 None => anyhow::bail!("the log can no longer be followed"),
             },
-            _ = tick.tick() => fed::tick(&mut upkeep, desk, &follower),
+            _ = tick.tick() => fed::tick(&mut upkeep, desk, &follower, health.is_ready()),
             Some(request) = upkeep.mailbox.recv() => {
                 fed::serve(request, &mut upkeep, desk, &follower, health.is_ready()).await;
             }

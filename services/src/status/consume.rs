@@ -131,7 +131,7 @@ pub(super) async fn follow(
             },
             _ = tick.tick() => {
                 past.tick(view).await;
-                fed::tick(&mut upkeep, view, &follower);
+                fed::tick(&mut upkeep, view, &follower, health.is_ready());
             }
             Some(request) = upkeep.mailbox.recv() => {
                 let ready = health.is_ready();

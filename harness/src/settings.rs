@@ -39,6 +39,8 @@ pub struct ShopSettings {
     pub silent_rate: f64,
     /// Share of questions about charges that the gateway answers with an error.
     pub query_error_rate: f64,
+    /// How long after its start the gateway fails so; without it always.
+    pub faults_for: Option<Duration>,
     pub gateway_latency_median: Duration,
     pub gateway_latency_p99: Duration,
     /// Orders a minute from one address; 0 for no limit. Likewise the next one.
@@ -61,6 +63,7 @@ impl Default for ShopSettings {
             error_rate: 0.0,
             silent_rate: 0.0,
             query_error_rate: 0.0,
+            faults_for: None,
             gateway_latency_median: Duration::from_millis(20),
             gateway_latency_p99: Duration::from_millis(100),
             order_limit: 10,
@@ -184,6 +187,7 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
         error_rate: reader.or("errorRate", default.error_rate),
         silent_rate: reader.or("silentRate", default.silent_rate),
         query_error_rate: reader.or("queryErrorRate", default.query_error_rate),
+        faults_for: reader.optional("faultsFor"),
         gateway_latency_median: reader.or("gatewayLatencyMedian", default.gateway_latency_median),
         gateway_latency_p99: reader.or("gatewayLatencyP99", default.gateway_latency_p99),
         order_limit: reader.or("orderLimit", default.order_limit),
@@ -204,6 +208,8 @@ fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
     ] {
         reader.ensure(name, share.contains(&rate), is_share);
     }
+    let lasts = settings.faults_for.is_none_or(|lasts| !lasts.is_zero());
+    reader.ensure("faultsFor", lasts, "must be longer than nothing");
     reader.ensure("partitions", settings.partitions > 0, "must be at least 1");
     reader.ensure(
         "gatewayLatencyP99",
@@ -348,11 +354,11 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_with_its_line() {
-        let text = "[shop]\ndeclineRate = 2.0\nsilentRate = -0.1\nqueryErrorRate = 1.5\nstock = { product-9 = 1 }\nservces = true\n\
+        let text = "[shop]\ndeclineRate = 2.0\nsilentRate = -0.1\nqueryErrorRate = 1.5\nfaultsFor = \"0s\"\nstock = { product-9 = 1 }\nservces = true\n\
                     [chaos]\nkill = [\"ordr\"]\nfirst = \"1s\"";
         let errors = phase(text).unwrap_err();
         let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
-        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9], "{errors:?}");
+        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9, 10], "{errors:?}");
         assert!(errors.iter().any(|error| error.message.contains("services")), "{errors:?}");
     }
 }

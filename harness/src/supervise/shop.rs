@@ -199,24 +199,30 @@ impl Specs<'_> {
     fn gateway(&self) -> ChildSpec {
         let settings = &self.0.settings;
         let millis = |time: Duration| (time.as_secs_f64() * 1_000.0).to_string();
+        let faults_for = settings.faults_for.map(|time| time.as_millis().to_string());
+        let faults_for = faults_for.as_deref().map(|time| ["--faults-for-ms", time]);
         self.service(
             Instance { service: Service::Gateway, number: 1, of: 1 },
             &[
-                "--decline-rate",
-                &settings.decline_rate.to_string(),
-                "--error-rate",
-                &settings.error_rate.to_string(),
-                "--silent-rate",
-                &settings.silent_rate.to_string(),
-                "--query-error-rate",
-                &settings.query_error_rate.to_string(),
-                "--latency-median-ms",
-                &millis(settings.gateway_latency_median),
-                "--latency-p99-ms",
-                &millis(settings.gateway_latency_p99),
-                "--seed",
-                &self.0.seed.to_string(),
-            ],
+                &[
+                    "--decline-rate",
+                    &settings.decline_rate.to_string(),
+                    "--error-rate",
+                    &settings.error_rate.to_string(),
+                    "--silent-rate",
+                    &settings.silent_rate.to_string(),
+                    "--query-error-rate",
+                    &settings.query_error_rate.to_string(),
+                    "--latency-median-ms",
+                    &millis(settings.gateway_latency_median),
+                    "--latency-p99-ms",
+                    &millis(settings.gateway_latency_p99),
+                    "--seed",
+                    &self.0.seed.to_string(),
+                ],
+                faults_for.iter().flatten().copied().collect::<Vec<_>>().as_slice(),
+            ]
+            .concat(),
         )
     }
 

@@ -113,6 +113,7 @@ fn help_and_scenarios_explain_themselves() {
         "flash-sale-declines",
         "replicas",
         "kafka-away",
+        "gateway-silent",
         "kills",
     ];
     for name in shipped {

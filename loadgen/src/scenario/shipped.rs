@@ -1,13 +1,14 @@
 //! The scenario files that come with the program.
 
 /// Name and text of each.
-pub const SHIPPED: [(&str, &str); 8] = [
+pub const SHIPPED: [(&str, &str); 9] = [
     ("targets", include_str!("../../../scenarios/targets.toml")),
     ("smoke", include_str!("../../../scenarios/smoke.toml")),
     ("flash-sale", include_str!("../../../scenarios/flash-sale.toml")),
     ("flash-sale-declines", include_str!("../../../scenarios/flash-sale-declines.toml")),
     ("replicas", include_str!("../../../scenarios/replicas.toml")),
     ("kafka-away", include_str!("../../../scenarios/kafka-away.toml")),
+    ("gateway-silent", include_str!("../../../scenarios/gateway-silent.toml")),
     ("kills", include_str!("../../../scenarios/kills.toml")),
     ("postgres", include_str!("../../../scenarios/postgres.toml")),
 ];

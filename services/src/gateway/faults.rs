@@ -1,7 +1,9 @@
 //! How the gateway fails, as a setting at its start and, for tests, while it runs: `GET` and `POST /faults` on
 //! the management port.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,6 +11,7 @@ use axum::routing::get;
 use contract::http::ErrorResponse;
 use contract::management::Faults;
 use rand::{Rng, RngExt};
+use tracing::info;
 use utoipa::OpenApi;
 
 use super::Args;
@@ -66,6 +69,16 @@ impl Failures {
     pub(super) fn query_fails(&self, rng: &mut impl Rng) -> bool {
         let rate = self.lock().query_error;
         rate > 0.0 && rng.random_bool(rate)
+    }
+
+    /// Fails no more from so long from now on; never returns, so that it can wait beside what does.
+    pub(super) async fn end(&self, after: Option<Duration>) -> Infallible {
+        if let Some(after) = after {
+            tokio::time::sleep(after).await;
+            *self.lock() = Rates { error: 0.0, silent: 0.0, query_error: 0.0 };
+            info!("the gateway fails no more");
+        }
+        std::future::pending().await
     }
 
     /// Changes the rates that `faults` names; all that hold then.

@@ -12,6 +12,7 @@ pub(crate) use self::faults::Api as ManagementApi;
 pub(crate) use self::http::Api;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::process::port;
 
@@ -38,6 +39,10 @@ pub struct Args {
     /// Share of questions about charges answered with a server error, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub query_error_rate: f64,
+    /// How long after its start the gateway fails at these rates, in milliseconds; then it does no more
+    /// [default: always].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub faults_for_ms: Option<u64>,
     /// Median time that a new charge takes, in milliseconds; 0 for none.
     #[arg(long, default_value_t = 20.0, value_parser = milliseconds)]
     pub latency_median_ms: f64,
@@ -71,12 +76,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let gateway = http::Gateway::new(&args)?;
     let process = Process::begin(NAME, port::GATEWAY, &args.process, Health::without_kafka).await?;
     let (health, shutdown) = (Arc::clone(&process.health), process.shutdown.clone());
-    let management = faults::routes(Arc::clone(gateway.faults()));
+    let failures = Arc::clone(gateway.faults());
+    let management = faults::routes(Arc::clone(&failures));
     let public = http::routes(gateway);
     let serving = process.serve(Routes { public, management, ..Routes::default() })?;
     health.set_ready();
     serving.announcement.print()?;
-    shutdown.cancelled().await;
+    let end_of_faults = args.faults_for_ms.map(Duration::from_millis);
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        never = failures.end(end_of_faults) => match never {},
+    }
     serving.end().await;
     Ok(())
 }

@@ -16,6 +16,9 @@ use crate::kit::metrics::HTTP_CONNECTIONS_REFUSED;
 /// Time for a request's headers to arrive, and for an idle connection to send its next request.
 pub(super) const HEADER_TIMEOUT_MS: u64 = 10_000;
 
+/// Connections at once. Whoever comes then waits to be accepted.
+pub(super) const MAX_CONNECTIONS: u32 = 16_384;
+
 /// Connections of one address: a sixteenth of all.
 pub(super) const CONNECTIONS_PER_ADDRESS: u32 = 1_024;
 
@@ -26,6 +29,8 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     pub(crate) header_timeout: Duration,
+    /// Connections at once from all; a WebSocket counts only until its handshake is done.
+    pub(crate) connections: usize,
     /// Connections at once from one address; 0 for no limit.
     pub(crate) per_address: u32,
     /// Many clients come from one of these: it has no limit.
@@ -37,6 +42,7 @@ impl Default for Door {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_millis(HEADER_TIMEOUT_MS),
+            connections: MAX_CONNECTIONS as usize,
             per_address: 0,
             proxies: TrustedProxies::default(),
         }

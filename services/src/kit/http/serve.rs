@@ -24,9 +24,6 @@ use crate::kit::clock::Clock;
 use crate::kit::metrics::HTTP_CONNECTIONS;
 use crate::kit::shutdown::Shutdown;
 
-/// HTTP connections at once; a WebSocket counts only until its handshake is done.
-const MAX_CONNECTIONS: usize = 16_384;
-
 /// Time for a whole request (specification §2.1).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,9 +65,9 @@ pub(crate) async fn serve(
         clock: clock.clone(),
         shutdown: shutdown.clone(),
     };
+    let permits = Arc::new(Semaphore::new(door.connections));
     let turnstile = Turnstile::of(door);
     let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             biased;

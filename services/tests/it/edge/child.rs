@@ -23,7 +23,15 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 #[derive(Parser)]
 struct CommandLine {
     #[command(subcommand)]
-    command: ServiceCommand,
+    role: Role,
+}
+
+#[derive(clap::Subcommand)]
+enum Role {
+    #[command(flatten)]
+    Service(ServiceCommand),
+    /// For tests in which it dies.
+    Broker(sim::BrokerArgs),
 }
 
 /// What a child runs.
@@ -33,7 +41,11 @@ fn service_process() {
     let arguments = std::env::var(ARGUMENTS).unwrap();
     let command = CommandLine::parse_from(["service"].into_iter().chain(arguments.lines()));
     let runtime = services::runtime().unwrap();
-    if let Err(error) = runtime.block_on(services::run(command.command)) {
+    let ran = match command.role {
+        Role::Service(service) => runtime.block_on(services::run(service)),
+        Role::Broker(broker) => runtime.block_on(sim::run(broker)),
+    };
+    if let Err(error) = ran {
         eprintln!("{error:#}");
         std::process::exit(104);
     }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::child::{DEADLINE, Service};
-use super::client::{HERE, JSON, connect_from, post, read, send_from, send_over};
+use super::client::{HERE, JSON, connect_from, open, post, read, send_from, send_over};
 
 const ORDER: &str = r#"{"product_id":"product-1","quantity":1}"#;
 
@@ -69,6 +69,66 @@ async fn one_address_has_so_many_connections_and_others_and_proxies_are_served()
     while refusal(HERE, order.address).await.is_some() {
         tokio::task::yield_now().await;
     }
+}
+
+/// One request, and so much of its answer that it is known to have been served.
+async fn is_served(stream: &mut TcpStream) {
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+    answers(stream).await;
+}
+
+/// Reads the answer to a request that was sent before; all of it is there at once.
+async fn answers(stream: &mut TcpStream) {
+    let mut said = vec![0; 4096];
+    let length = tokio::time::timeout(DEADLINE, stream.read(&mut said)).await;
+    let said = &said[..length.expect("served in time").unwrap()];
+    assert!(said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(said));
+}
+
+#[tokio::test]
+async fn more_connections_than_there_may_be_wait_until_one_is_closed() {
+    let (_broker, order) = order(&["--max-connections", "2"]).await;
+    let mut held =
+        [connect_from(HERE, order.address).await, connect_from(HERE, order.address).await];
+    for stream in &mut held {
+        is_served(stream).await;
+    }
+    let mut waiting = Vec::new();
+    for source in [HERE, "127.0.0.2"] {
+        let mut stream = connect_from(source, order.address).await;
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+        waiting.push(stream);
+    }
+    // All those who are in are served many times, and so is whoever runs the shop.
+    for _ in 0..50 {
+        for stream in &mut held {
+            is_served(stream).await;
+        }
+        assert_eq!(read(order.management.unwrap(), "/health").await.status, 200);
+    }
+    for stream in &waiting {
+        let said = stream.try_read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(said, Err(std::io::ErrorKind::WouldBlock), "it was not its turn");
+    }
+    // First come, first served, each when another one goes.
+    let [first, second] = held;
+    drop(first);
+    answers(&mut waiting[0]).await;
+    let said = waiting[1].try_read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(said, Err(std::io::ErrorKind::WouldBlock), "one place was free");
+    drop(second);
+    answers(&mut waiting[1]).await;
+}
+
+#[tokio::test]
+async fn websockets_take_no_places_from_requests() {
+    let broker = sim::Broker::start().unwrap();
+    let status = Service::on(broker.address(), &["status", "--max-connections", "2"]).await;
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        sockets.push(open(HERE, status.address, "any").await.unwrap());
+    }
+    assert_eq!(read(status.address, "/health").await.status, 200);
 }
 
 #[tokio::test]

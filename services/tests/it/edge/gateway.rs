@@ -6,7 +6,7 @@ use contract::http::{Charge, ChargeOutcome, ChargeRequest, Health};
 use contract::ids::OrderId;
 use contract::money::Cents;
 
-use super::child::Service;
+use super::child::{DEADLINE, Service};
 use super::client::{Answer, HERE, JSON, post, read, send_from};
 
 async fn charge(gateway: SocketAddr, order_id: OrderId, amount: i64) -> Answer {
@@ -91,6 +91,23 @@ async fn a_silent_gateway_never_answers_and_its_server_gives_up_after_ten_second
     assert!((1..8).contains(&taken.len()), "half of the money is taken: {taken:?}");
     let path = format!("/charges/{}", taken[0].order_id);
     read(gateway.address, &path).await.error(500);
+}
+
+#[tokio::test]
+async fn a_gateway_that_fails_for_a_time_answers_everything_then() {
+    let faults = ["--silent-rate", "1", "--query-error-rate", "1", "--faults-for-ms", "2000"];
+    let gateway = Service::start(&[&["gateway", "--port", "0"], &faults[..]].concat()).await;
+    let order_id = OrderId::for_idempotency_key("late");
+    let path = format!("/charges/{order_id}");
+    read(gateway.address, &path).await.error(500);
+    let answered = async {
+        while read(gateway.address, &path).await.status == 500 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, answered).await.expect("its faults end");
+    assert_eq!(charge(gateway.address, order_id, 2999).await.status, 200);
+    assert_eq!(read(gateway.address, &path).await.status, 200);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ pub(crate) mod port;
 mod queue;
 mod recent;
 pub(crate) mod records;
+mod rush;
 mod sockets;
 mod sockets_bounds;
 mod stuck;

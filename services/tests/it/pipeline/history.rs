@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use contract::events::{Event, EventType};
 use contract::ids::OrderId;
-use contract::topics::{Step, Topic};
-use rskafka::client::partition::UnknownTopicHandling;
+use contract::topics::{DEFAULT_PARTITIONS, Step, Topic};
+use rskafka::client::partition::{OffsetAt, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::RecordAndOffset;
 
@@ -93,6 +93,18 @@ impl Reader {
             }
         }
         all
+    }
+
+    /// Where each partition of a topic ends.
+    pub(crate) async fn ends(&self, topic: Topic) -> BTreeMap<i32, i64> {
+        let mut ends = BTreeMap::new();
+        for partition in 0..DEFAULT_PARTITIONS {
+            let handling = UnknownTopicHandling::Retry;
+            let log = self.client.partition_client(topic.name(), partition, handling);
+            let end = log.await.unwrap().get_offset(OffsetAt::Latest).await.unwrap();
+            ends.insert(partition, end);
+        }
+        ends
     }
 
     /// Looks until a topic holds a record.

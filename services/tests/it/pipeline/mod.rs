@@ -1,5 +1,7 @@
 //! The workers behind the log: each a process of its own, on an embedded broker.
 
+mod broker;
+mod coordinator;
 mod crashes;
 mod fencing;
 mod group;

@@ -12,7 +12,9 @@ use crate::edge::client::{HERE, get, send_from};
 use crate::edge::records::{Topics, event};
 
 pub(crate) struct Shop {
-    pub(crate) broker: sim::Broker,
+    kafka: SocketAddr,
+    /// Unless it is a process of its own.
+    _broker: Option<sim::Broker>,
     pub(crate) gateway: Service,
     pub(crate) topics: Topics,
     pub(crate) reader: Reader,
@@ -32,15 +34,26 @@ impl Shop {
     }
 
     async fn on(broker: sim::Broker, decline_rate: &str) -> Self {
+        let shop = Self::at(broker.address(), decline_rate).await;
+        Self { _broker: Some(broker), ..shop }
+    }
+
+    /// The same around a broker that is somewhere else.
+    pub(super) async fn at(kafka: SocketAddr, decline_rate: &str) -> Self {
         let gateway = ["gateway", "--decline-rate", decline_rate, "--latency-median-ms", "5"];
         let gateway = Service::start(&[&gateway[..], &["--port", "0"]].concat()).await;
-        let topics = Topics::at(broker.address()).await;
-        let reader = Reader::at(broker.address()).await;
-        Self { broker, gateway, topics, reader }
+        let (topics, reader) = (Topics::at(kafka).await, Reader::at(kafka).await);
+        Self { kafka, _broker: None, gateway, topics, reader }
+    }
+
+    /// The broker is a new one.
+    pub(super) async fn reconnect(&mut self) {
+        self.topics = Topics::at(self.kafka).await;
+        self.reader = Reader::at(self.kafka).await;
     }
 
     pub(crate) fn kafka(&self) -> SocketAddr {
-        self.broker.address()
+        self.kafka
     }
 
     pub(crate) async fn service(&self, arguments: &[&str]) -> Service {

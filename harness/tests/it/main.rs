@@ -14,3 +14,4 @@ mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;
 mod table_checks;
+mod up;

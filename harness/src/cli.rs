@@ -159,9 +159,9 @@ pub struct AuditArgs {
     /// The status service, to compare what each of its instances shows with the log
     #[arg(long, value_name = "URL,…", value_delimiter = ',')]
     pub status: Vec<String>,
-    /// The inventory service, to compare what it shows with the log
-    #[arg(long, value_name = "URL", requires = "stock")]
-    pub inventory: Option<String>,
+    /// The inventory service, to compare what each of its instances shows with the log
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', requires = "stock")]
+    pub inventory: Vec<String>,
     /// Pieces of each product at the beginning
     #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock)]
     pub stock: Option<Stock>,

@@ -14,7 +14,7 @@ Examples:
   doorbuster up --stock product-1=500 --decline-rate 0.1
   doorbuster up --replicas order=2,payment=3,status=2
   doorbuster up --kafka localhost:9092
-  doorbuster up --database postgres://shop:secret@localhost/shop --replicas inventory=2";
+  doorbuster up --data ./shop --database postgres://shop:secret@localhost/shop --replicas inventory=2";
 
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
@@ -45,7 +45,8 @@ pub struct UpArgs {
     /// Processes of each service: order=2,payment=3. Each further one listens 100 ports above the one before
     #[arg(long, value_name = "SERVICE=COUNT,…")]
     pub replicas: Option<Replicas>,
-    /// Keep the inventory and the orders in this PostgreSQL, which survive the shop there
+    /// Keep the inventory and the orders in this PostgreSQL, which belong to one log: to open such a shop again,
+    /// keep that as well, with --data or with a Kafka of its own
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
     pub database: Option<DatabaseUrl>,
     /// Where each process's log goes [default: below --data, else a folder that is deleted at the end]

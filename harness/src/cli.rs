@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and nothing behind it.
 
 mod replay;
+mod up;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
 
 pub use replay::{Place, ReplayArgs};
+pub use up::UpArgs;
 
 use crate::supervise::Replicas;
 
@@ -37,7 +39,7 @@ pub enum Command {
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Start the whole shop on its known ports and stay until Ctrl-C
-    #[command(after_help = UP_EXAMPLES)]
+    #[command(after_help = up::EXAMPLES)]
     Up(UpArgs),
     /// Run the embedded Kafka broker alone, for any Kafka client
     #[command(after_help = BROKER_EXAMPLES)]
@@ -130,50 +132,6 @@ pub struct DeployedUrls {
     pub inventory_url: Vec<String>,
 }
 
-const UP_EXAMPLES: &str = "\
-Examples:
-  doorbuster up
-  doorbuster up --stock product-1=500 --decline-rate 0.1
-  doorbuster up --replicas order=2,payment=3,status=2
-  doorbuster up --kafka localhost:9092
-  doorbuster up --database postgres://shop:secret@localhost/shop --replicas inventory=2";
-
-#[derive(Debug, Clone, Args)]
-pub struct UpArgs {
-    /// Use the Kafka at HOST:PORT instead of the embedded broker
-    #[arg(long, value_name = "HOST:PORT")]
-    pub kafka: Option<String>,
-    /// Pieces of each product
-    #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock,
-          default_value = "product-1=1000,product-2=1000,product-3=1000")]
-    pub stock: Stock,
-    /// Share of cards that the payment gateway declines
-    #[arg(long, default_value_t = 0.0, value_parser = share, value_name = "SHARE")]
-    pub decline_rate: f64,
-    /// Orders a minute from one client address; 0 for no limit
-    #[arg(long, default_value_t = 10, value_name = "COUNT")]
-    pub order_limit: u32,
-    /// Status requests a minute from one client address; 0 for no limit
-    #[arg(long, default_value_t = 60, value_name = "COUNT")]
-    pub status_limit: u32,
-    /// WebSockets from one client address; 0 for no limit
-    #[arg(long, default_value_t = 5, value_name = "COUNT")]
-    pub sockets_per_address: u32,
-    /// Partitions of each topic
-    #[arg(long, default_value_t = contract::topics::DEFAULT_PARTITIONS,
-          value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "COUNT")]
-    pub partitions: i32,
-    /// Processes of each service: order=2,payment=3. Each further one listens 100 ports above the one before
-    #[arg(long, value_name = "SERVICE=COUNT,…")]
-    pub replicas: Option<Replicas>,
-    /// Keep the inventory and the orders in this PostgreSQL, which survive the shop there
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
-    pub database: Option<DatabaseUrl>,
-    /// Where each process's log goes [default: a folder that is deleted at the end]
-    #[arg(long, value_name = "DIR")]
-    pub logs: Option<PathBuf>,
-}
-
 const BROKER_EXAMPLES: &str = "\
 Examples:
   doorbuster broker                          on 127.0.0.1:9092
@@ -201,9 +159,9 @@ pub struct AuditArgs {
     /// The status service, to compare what each of its instances shows with the log
     #[arg(long, value_name = "URL,…", value_delimiter = ',')]
     pub status: Vec<String>,
-    /// The inventory service, to compare what it shows with the log
-    #[arg(long, value_name = "URL", requires = "stock")]
-    pub inventory: Option<String>,
+    /// The inventory service, to compare what each of its instances shows with the log
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', requires = "stock")]
+    pub inventory: Vec<String>,
     /// Pieces of each product at the beginning
     #[arg(long, value_name = "PRODUCT=PIECES,…", value_parser = stock)]
     pub stock: Option<Stock>,

@@ -23,8 +23,8 @@ pub struct Evidence {
     pub ledger: Option<Ledger>,
     /// Pieces of each product at the beginning.
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
-    /// What `GET /inventory/{product_id}` says after the drain.
-    pub shelf: Option<Shelf>,
+    /// What each instance's `GET /inventory/{product_id}` says after the drain.
+    pub shelves: Vec<Shelf>,
     /// What each instance's `GET /status/{order_id}` says after the drain.
     pub views: Vec<Views>,
     /// What the shop's groups have committed after the drain.

@@ -41,8 +41,8 @@ pub struct Sources {
     pub journals: Option<Vec<PathBuf>>,
     /// Base URLs, such as `http://127.0.0.1:8086`.
     pub gateway: Option<String>,
-    pub inventory: Option<String>,
-    /// Of each instance.
+    /// Of each instance, as the next ones are.
+    pub inventory: Vec<String>,
     pub status: Vec<String>,
     pub initial_stock: Option<BTreeMap<ProductId, u64>>,
     /// The URL of the shop's own tables.
@@ -73,10 +73,10 @@ pub async fn gather(
         Some(base) => Some(read_ledger(base).await.context("the gateway's ledger")?),
         None => None,
     };
-    let shelf = match &sources.inventory {
-        Some(base) => Some(read_shelf(base, sources.initial_stock.as_ref()).await),
-        None => None,
-    };
+    let mut shelves = Vec::with_capacity(sources.inventory.len());
+    for base in &sources.inventory {
+        shelves.push(read_shelf(base, sources.initial_stock.as_ref()).await);
+    }
     let mut views = Vec::with_capacity(sources.status.len());
     for base in &sources.status {
         views.push(sample_views(base, &model).await);
@@ -92,7 +92,7 @@ pub async fn gather(
         journal,
         ledger,
         initial_stock: sources.initial_stock.clone(),
-        shelf,
+        shelves,
         views,
         commits,
         tables,
@@ -135,7 +135,7 @@ async fn read_ledger(base: &str) -> anyhow::Result<Ledger> {
 }
 
 async fn read_shelf(base: &str, stock: Option<&BTreeMap<ProductId, u64>>) -> Shelf {
-    let mut shelf = Shelf::default();
+    let mut shelf = Shelf { instance: base.to_owned(), ..Shelf::default() };
     let mut asker = Asker::new(base);
     let deadline = Instant::now() + CATCH_UP;
     let products = ProductId::ALL.into_iter();

@@ -271,7 +271,7 @@ impl PhaseRun<'_> {
             Some(shop) => {
                 sources.kafka = shop.endpoints.kafka.clone();
                 sources.gateway = shop.endpoints.gateway.clone();
-                sources.inventory = shop.endpoints.inventory.first().cloned();
+                sources.inventory = shop.endpoints.inventory.clone();
                 sources.status = shop.endpoints.status.clone();
                 sources.initial_stock = Some(self.settings.shop.stock.clone());
                 sources.undisturbed = shop.deaths() == 0;

@@ -51,7 +51,7 @@ pub(crate) struct Shop {
     pub(crate) requests: Vec<OrderEntry>,
     pub(crate) journal: Journal,
     pub(crate) charges: Vec<Charge>,
-    pub(crate) shelf: Shelf,
+    pub(crate) shelves: Vec<Shelf>,
     pub(crate) initial: BTreeMap<ProductId, u64>,
     pub(crate) dead_letters: BTreeMap<String, Vec<String>>,
     pub(crate) values: Vec<(Topic, Vec<u8>)>,
@@ -158,7 +158,7 @@ impl Shop {
             requests: Vec::new(),
             journal: Journal::default(),
             charges: Vec::new(),
-            shelf: Shelf::default(),
+            shelves: Vec::new(),
             initial: BTreeMap::from([(PRODUCT, STOCK)]),
             dead_letters: BTreeMap::new(),
             values: Vec::new(),
@@ -195,7 +195,10 @@ impl Shop {
             reserved_stock: 0,
             last_updated: at(5_000),
         };
-        shop.shelf.items.insert(PRODUCT, item);
+        let instances = ["http://inventory-1", "http://inventory-2"].map(str::to_owned);
+        let items = BTreeMap::from([(PRODUCT, item)]);
+        let shelf = |instance| Shelf { instance, items: items.clone(), failures: Vec::new() };
+        shop.shelves = instances.map(shelf).into();
         shop
     }
 
@@ -233,7 +236,7 @@ impl Shop {
             journal: Some(self.journal),
             ledger: Some(self.charges.into_iter().collect()),
             initial_stock: Some(self.initial),
-            shelf: Some(self.shelf),
+            shelves: self.shelves,
             views: vec![views],
             commits: Some(commits),
             tables: Some(tables),

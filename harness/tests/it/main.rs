@@ -13,4 +13,6 @@ mod replay;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;
+mod stock_checks;
 mod table_checks;
+mod up;

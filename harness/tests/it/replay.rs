@@ -244,3 +244,32 @@ fn nobody_at_the_management_port_is_said() {
     let help = doorbuster(&["replay", "--help"]).output().unwrap();
     assert!(text(&help.stdout).contains("Examples:"));
 }
+
+/// Answers one request as a service does whose state is kept in tables.
+fn refuses_to_replay(listener: &std::net::TcpListener) {
+    use std::io::{BufRead as _, Write as _};
+    let (stream, _) = listener.accept().unwrap();
+    let mut head = std::io::BufReader::new(&stream).lines();
+    assert_eq!(head.next().unwrap().unwrap(), "POST /replay HTTP/1.1");
+    let details = "the tables in PostgreSQL are the state of this service";
+    let timestamp = "2026-01-01T00:00:00Z";
+    let error = "nothing to replay";
+    let body = serde_json::json!({ "error": error, "details": details, "timestamp": timestamp });
+    let (body, mut stream) = (body.to_string(), &stream);
+    let length = body.len();
+    write!(stream, "HTTP/1.1 409 Conflict\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    // The client closes when it has read the answer.
+    while head.next().is_some_and(|line| line.is_ok()) {}
+}
+
+#[test]
+fn why_a_service_does_not_replay_is_said() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let management = format!("http://{}", listener.local_addr().unwrap());
+    let service = std::thread::spawn(move || refuses_to_replay(&listener));
+    let output = output(&["replay", "--service", "inventory", "--management", &management]);
+    service.join().unwrap();
+    assert_eq!(output.status.code(), Some(104));
+    let said = text(&output.stderr);
+    assert!(said.contains("nothing to replay: the tables in PostgreSQL are the state"), "{said}");
+}

@@ -9,7 +9,7 @@ use crate::audit::Evidence;
 
 pub(super) const CHECK: Check = Check {
     name: "stock-adds-up",
-    claim: "at the end, initial stock = on the shelf + sold, nothing is reserved, and GET /inventory agrees",
+    claim: "at the end, initial stock = on the shelf + sold, nothing is reserved, and GET /inventory agrees at every instance",
     applies: with_stock,
     look,
 };
@@ -46,9 +46,17 @@ fn look(evidence: &Evidence, finding: &mut Finding) {
     for product in tallies.keys() {
         finding.violation(None, format!("{product} was sold, but there was never any"));
     }
-    let failures = evidence.shelf.iter().flat_map(|shelf| &shelf.failures);
-    for (product, reason) in failures {
-        finding.violation(None, format!("GET /inventory/{product}: {reason}"));
+    for shelf in &evidence.shelves {
+        let at = &shelf.instance;
+        for (product, reason) in &shelf.failures {
+            finding.violation(None, format!("GET {at}/inventory/{product}: {reason}"));
+        }
+    }
+    let Some((first, others)) = evidence.shelves.split_first() else { return };
+    // They show one table: to its time of change they say the same.
+    for other in others.iter().filter(|other| other.items != first.items) {
+        let (one, another) = (&first.instance, &other.instance);
+        finding.violation(None, format!("the shelves of {one} and {another} are not the same"));
     }
 }
 
@@ -64,16 +72,22 @@ fn judge(evidence: &Evidence, out: &mut Finding, product: ProductId, start: u64,
         out.violation(None, format!("{product}: {sold} sold of {start}"));
         return;
     };
-    let Some(item) = evidence.shelf.as_ref().and_then(|shelf| shelf.items.get(&product)) else {
-        return;
-    };
-    if item.current_stock != left {
-        let found = item.current_stock;
-        let what = format!("{product}: {start} − {sold} sold = {left}; the shelf says {found}");
-        out.violation(None, what);
-    }
-    if item.reserved_stock != 0 {
-        let found = item.reserved_stock;
-        out.violation(None, format!("{product}: the shelf still says {found} reserved"));
+    for shelf in &evidence.shelves {
+        let Some(item) = shelf.items.get(&product) else { continue };
+        let at = &shelf.instance;
+        if item.current_stock != left {
+            let found = item.current_stock;
+            let what = format!(
+                "{product}: {start} − {sold} sold = {left}; the shelf of {at} says {found}"
+            );
+            out.violation(None, what);
+        }
+        if item.reserved_stock != 0 {
+            let found = item.reserved_stock;
+            out.violation(
+                None,
+                format!("{product}: the shelf of {at} still says {found} reserved"),
+            );
+        }
     }
 }

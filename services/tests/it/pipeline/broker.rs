@@ -17,6 +17,9 @@ use crate::edge::child::{DEADLINE, Service};
 use crate::edge::client::read;
 
 const GROUP: &str = "payment-service";
+
+/// Of each partition; their sum is the service's.
+const LAG: &str = r#"consumer_lag_records{consumer="payment-service""#;
 const BOTH: [(&str, usize); 2] = [("payment-1", 2), ("payment-2", 2)];
 
 /// A broker in a process of its own, which remembers.
@@ -36,7 +39,7 @@ async fn payment(shop: &Shop, instance: &str) -> Service {
 async fn until_under_way(payments: [&Service; 2], count: f64) {
     let look = async {
         loop {
-            let [first, second] = payments.map(|payment| metric(payment, "lag_records"));
+            let [first, second] = payments.map(|payment| metric(payment, LAG));
             let (first, second) = tokio::join!(first, second);
             if first > 0.0 && second > 0.0 && first + second == count {
                 return;

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use contract::Timestamp;
-use contract::events::{
-    Carrier, Event, EventType, InventoryEvent, NotificationEvent, OrderCreated, PaymentEvent,
-    ShippingEvent,
-};
+use contract::events::{Event, EventType};
 use contract::http::{Charge, ChargeOutcome, InventoryItem};
 use contract::ids::{OrderId, ProductId};
 use contract::order::{EventRecord, Order};
-use contract::topics::{Step, Topic, header, partition_for_key};
+use contract::samples;
+use contract::topics::{Step, Topic, partition_for_key};
 use doorbuster::audit::checks::REGISTER;
 use doorbuster::audit::committed::{Commits, consumed};
 use doorbuster::audit::journal::{Journal, OrderEntry, Outcome, SocketEntry};
@@ -78,56 +76,19 @@ pub(crate) fn draft(order: usize, event_type: EventType, millis: i64) -> Draft {
     let event = event(order, event_type, at(millis));
     let topic = event_type.topic();
     let key = id(order).to_string();
-    let text = |text: &str| text.as_bytes().to_vec();
-    let headers = BTreeMap::from([
-        (header::EVENT_TYPE.to_owned(), text(event_type.name())),
-        (header::EVENT_VERSION.to_owned(), text(header::CURRENT_VERSION)),
-        (header::PRODUCER_SERVICE.to_owned(), text(topic.producer())),
-        (header::TIMESTAMP.to_owned(), text(&at(millis).to_rfc3339())),
-    ]);
+    let headers = samples::headers(&event, at(millis));
     let partition = partition_for_key(key.as_bytes(), PARTITIONS);
     Draft { topic, partition, key, event, headers, at: at(millis) }
 }
 
 fn event(order: usize, event_type: EventType, at: Timestamp) -> Event {
-    let (order_id, product_id, quantity) = (id(order), PRODUCT, QUANTITY);
-    let reason = None;
-    match event_type.step() {
-        Step::Created => {
-            let request_id = Some(key(order));
-            Event::Order(OrderCreated { order_id, product_id, quantity, event_type, request_id })
-        }
-        Step::Inventory | Step::Release => {
-            Event::Inventory(InventoryEvent { order_id, product_id, quantity, event_type, reason })
-        }
-        Step::Payment => Event::Payment(PaymentEvent {
-            order_id,
-            product_id,
-            quantity,
-            amount: product_id.price() * quantity,
-            event_type,
-            processed_at: at,
-            reason,
-        }),
-        Step::Shipping => Event::Shipping(ShippingEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            tracking_number: format!("TRK{order:08x}"),
-            carrier: Carrier::UPS,
-            estimated_delivery_days: 3,
-            shipped_at: at,
-        }),
-        Step::Notification => Event::Notification(NotificationEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            channel: "email".into(),
-            sent_at: at,
-        }),
+    let mut event = samples::event_of(id(order), (PRODUCT, QUANTITY), event_type, at);
+    match &mut event {
+        Event::Order(created) => created.request_id = Some(key(order)),
+        Event::Shipping(shipping) => shipping.tracking_number = format!("TRK{order:08x}"),
+        Event::Inventory(_) | Event::Payment(_) | Event::Notification(_) => (),
     }
+    event
 }
 
 fn path(order: usize) -> Vec<EventType> {

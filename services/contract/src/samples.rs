@@ -23,7 +23,17 @@ pub const SAGA: [EventType; 5] = [
 /// An event of an order of three pieces of product-2.
 #[must_use]
 pub fn event(order_id: OrderId, event_type: EventType, at: Timestamp) -> Event {
-    let (product_id, quantity) = (ProductId::Product2, 3);
+    event_of(order_id, (ProductId::Product2, 3), event_type, at)
+}
+
+/// An event of an order of so many pieces of a product.
+#[must_use]
+pub fn event_of(
+    order_id: OrderId,
+    (product_id, quantity): (ProductId, u32),
+    event_type: EventType,
+    at: Timestamp,
+) -> Event {
     match event_type.step() {
         Step::Created => Event::Order(OrderCreated {
             order_id,

@@ -6,7 +6,7 @@ use contract::topics::Topic;
 use tokio::time::MissedTickBehavior;
 
 use super::SERVICE;
-use super::kept::Retirement;
+use super::kept::{MOST, Retirement};
 use super::postgres::{Archive, Projector};
 use super::view::SharedView;
 use crate::kit::fed;
@@ -37,9 +37,6 @@ pub(super) struct Tables {
     /// How many of the orders that had ended are in the tables.
     settled: u64,
 }
-
-/// Orders that leave memory at once.
-const MOST: usize = 10_000;
 
 impl Tables {
     pub(super) const fn new(archive: Archive, projector: Projector, recent: usize) -> Self {

@@ -1,5 +1,4 @@
-use contract::events::OrderCreated;
-use contract::events::{Carrier, InventoryEvent, NotificationEvent, PaymentEvent, ShippingEvent};
+use contract::samples::{self, SAGA as SHIPPED};
 use contract::topics::Step;
 use proptest::prelude::*;
 
@@ -15,53 +14,20 @@ fn at(milliseconds: i64) -> Timestamp {
 
 /// An event of the sample order.
 pub(in crate::status) fn event(event_type: EventType) -> Event {
-    let (order_id, product_id, quantity) = (sample_id(), ProductId::Product2, 3);
-    match event_type.step() {
-        Step::Created => {
-            let request_id = Some("a \"key\"".to_owned());
-            Event::Order(OrderCreated { order_id, product_id, quantity, event_type, request_id })
-        }
-        Step::Inventory | Step::Release => {
-            let reason = Some("why".to_owned());
-            Event::Inventory(InventoryEvent { order_id, product_id, quantity, event_type, reason })
-        }
-        Step::Payment => Event::Payment(PaymentEvent {
-            order_id,
-            product_id,
-            quantity,
-            amount: product_id.price() * quantity,
-            event_type,
-            processed_at: at(3),
-            reason: None,
-        }),
-        Step::Shipping => Event::Shipping(ShippingEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            tracking_number: "TRK00ff00ff".into(),
-            carrier: Carrier::DHL,
-            estimated_delivery_days: 3,
-            shipped_at: at(4),
-        }),
-        Step::Notification => Event::Notification(NotificationEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            channel: "email".into(),
-            sent_at: at(5),
-        }),
+    let milliseconds = match event_type.step() {
+        Step::Created | Step::Inventory | Step::Release | Step::Payment => 3,
+        Step::Shipping => 4,
+        Step::Notification => 5,
+    };
+    let mut event = samples::event(sample_id(), event_type, at(milliseconds));
+    match &mut event {
+        // What JSON has to quote.
+        Event::Order(created) => created.request_id = Some("a \"key\"".to_owned()),
+        Event::Inventory(answer) => answer.reason = Some("why".to_owned()),
+        Event::Payment(_) | Event::Shipping(_) | Event::Notification(_) => (),
     }
+    event
 }
-
-const SHIPPED: [EventType; 5] = [
-    EventType::OrderCreated,
-    EventType::InventoryConfirmed,
-    EventType::PaymentCompleted,
-    EventType::Shipped,
-    EventType::NotificationSent,
-];
 
 const FAILED: [EventType; 5] = [
     EventType::OrderCreated,

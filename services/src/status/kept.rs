@@ -21,7 +21,7 @@ pub(super) use self::begin::{begin, open};
 pub(super) use self::ended::Ended;
 pub(super) use self::file::PastFile;
 pub(super) use self::place::Place;
-pub(super) use self::retire::{Leaving, Retirement};
+pub(super) use self::retire::{Leaving, MOST, Retirement};
 
 use std::collections::HashMap;
 use std::io;
@@ -92,44 +92,30 @@ impl Kept {
         if self.orders.get_any(order).is_some() {
             return;
         }
-        match self.read(order, place) {
+        let file = self.file.as_ref().ok_or_else(|| io::Error::other("there is no file"));
+        match file.and_then(|file| read(file, order, place)) {
             Ok(events) => self.recall_all(&events),
             Err(error) => tracing::error!(%order, %error, "an order that had ended is lost"),
         }
     }
 
-    /// What the file says of an order.
-    fn read(&self, order: OrderId, place: Place) -> io::Result<Vec<Past>> {
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("there is no file"))?;
-        read(file, order, place)
-    }
-
     /// Brings an event of an order back into memory that tables or the file hold.
-    pub(super) fn recall(
-        &mut self,
-        event: &Event,
-        version: &'static str,
-        at: Timestamp,
-        value: &[u8],
-    ) -> Folded {
-        self.orders.fold(event, version, at, value)
+    pub(super) fn recall(&mut self, past: &Past) -> Folded {
+        self.orders.fold(&past.event, past.version, past.at, past.text.as_bytes())
     }
 
     fn recall_all(&mut self, events: &[Past]) {
-        for Past { event, version, at, text } in events {
-            self.recall(event, version, *at, text.as_bytes());
+        for past in events {
+            self.recall(past);
         }
     }
 
-    /// Takes an order out of memory that stands at `place` in the file, or in tables.
-    pub(super) fn leave(&mut self, order: OrderId, place: Option<Place>) {
-        if let Some(place) = place {
-            self.places.insert(order, place);
-        }
+    /// Takes an order out of memory that stands in the file, or in tables.
+    pub(super) fn leave(&mut self, order: OrderId) {
         self.orders.forget(order);
     }
 
-    /// Notes that an order stands at `place`, too.
+    /// Notes where in the file an order stands.
     pub(super) fn stands_at(&mut self, order: OrderId, place: Place) {
         self.places.insert(order, place);
     }
@@ -185,7 +171,7 @@ impl State for Kept {
         self.forget(order);
         match (entry.split_first(), &self.file) {
             (Some((&IN_FILE, place)), Some(file)) => {
-                let place = Place::from_bytes(place).filter(|place| place.offset() < file.end());
+                let place = Place::decode(place).filter(|place| place.offset() < file.end());
                 place.map(|place| self.stands_at(order, place)).is_some()
             }
             _ => record::decode(order, entry).map(|events| self.recall_all(&events)).is_some(),

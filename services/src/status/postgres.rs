@@ -7,8 +7,8 @@
 //! | [`projector`] | the task that gathers batches |
 //! | [`history`] | reading orders back |
 //!
-//! Sockets and reads are served from memory; it holds what happened since the start, and every order that
-//! had not ended then. Older orders are read from the tables. Several instances write one projection: whoever
+//! Sockets and reads are served from memory as far as it goes: orders that are open, watched or have ended
+//! lately. The others are read from the tables. Several instances write one projection: whoever
 //! has locked the offsets first writes an event, and the others skip it.
 
 mod history;

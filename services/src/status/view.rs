@@ -107,10 +107,11 @@ impl View {
             history.iter().map(|past| past.event.order_id()).collect();
         let absent: HashSet<_, RandomState> =
             ids.into_iter().filter(|order| self.order(*order).is_none()).collect();
-        for Past { event, version, at, text } in history {
-            if absent.contains(&event.order_id()) {
-                let folded = self.kept.recall(&event, version, at, text.as_bytes());
-                self.folded(event.order_id(), folded, None);
+        for past in history {
+            let order = past.event.order_id();
+            if absent.contains(&order) {
+                let folded = self.kept.recall(&past);
+                self.folded(order, folded, None);
             }
         }
     }
@@ -170,7 +171,7 @@ impl View {
             if self.watched.contains_key(&order_id) {
                 self.ended.push(order_id);
             } else if self.kept.place(order_id).is_some() {
-                self.kept.leave(order_id, None);
+                self.kept.leave(order_id);
                 ORDERS_RETIRED.add_to(&[], 1);
             } else if order.is_ended() {
                 leaving.push((order_id, Arc::clone(order)));
@@ -183,15 +184,15 @@ impl View {
     /// somebody needs it by now.
     pub(super) fn left(&mut self, order: OrderId, shown: &Arc<StoredOrder>, place: Option<Place>) {
         let is_same = self.kept.orders().shared(order).is_some_and(|it| Arc::ptr_eq(it, shown));
-        if is_same && !self.watched.contains_key(&order) {
-            self.kept.leave(order, place);
-            ORDERS_RETIRED.add_to(&[], 1);
-            return;
-        }
         if let Some(place) = place.filter(|_| is_same) {
             self.kept.stands_at(order, place);
         }
-        self.ended.push(order);
+        if is_same && !self.watched.contains_key(&order) {
+            self.kept.leave(order);
+            ORDERS_RETIRED.add_to(&[], 1);
+        } else {
+            self.ended.push(order);
+        }
     }
 
     /// How many ended orders are in memory, those on their way out included.

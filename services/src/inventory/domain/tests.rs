@@ -1,5 +1,6 @@
-use contract::events::{OrderCreated, PaymentEvent};
 use contract::ids::ProductId;
+use contract::samples;
+use contract::topics::Step;
 use proptest::prelude::*;
 
 use super::*;
@@ -12,27 +13,14 @@ fn ledger(pieces: u32) -> Ledger {
 }
 
 fn order(name: &str, event_type: EventType, quantity: u32) -> Event {
-    let order_id = OrderId::for_idempotency_key(name);
-    let product_id = PRODUCT;
     let at = contract::Timestamp::from_timestamp_millis(1_750_000_000_000).unwrap();
-    match event_type {
-        EventType::OrderCreated => Event::Order(OrderCreated {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            request_id: None,
-        }),
-        EventType::PaymentCompleted | EventType::PaymentFailed => Event::Payment(PaymentEvent {
-            order_id,
-            product_id,
-            quantity,
-            amount: product_id.price() * quantity,
-            event_type,
-            processed_at: at,
-            reason: None,
-        }),
-        _ => answer(&order(name, EventType::OrderCreated, quantity), event_type, None),
+    let of = |event_type| {
+        let order_id = OrderId::for_idempotency_key(name);
+        samples::event_of(order_id, (PRODUCT, quantity), event_type, at)
+    };
+    match event_type.step() {
+        Step::Created | Step::Payment => of(event_type),
+        _ => answer(&of(EventType::OrderCreated), event_type, None),
     }
 }
 

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::Timestamp;
-use contract::events::{Event, EventType, InventoryEvent, OrderCreated, PaymentEvent};
+use contract::events::{Event, EventType};
 use contract::ids::{OrderId, ProductId};
+use contract::samples;
 use contract::topics::{Step, Topic};
 use proptest::prelude::*;
 
@@ -58,31 +59,7 @@ pub(crate) fn inputs(types: &'static [EventType]) -> impl Strategy<Value = Vec<E
 pub(crate) fn event(order: u8, event_type: EventType) -> Event {
     let order_id = OrderId::for_idempotency_key(&order.to_string());
     let (product_id, quantity) = (ProductId::ALL[usize::from(order) % 3], u32::from(order) + 1);
-    match event_type.step() {
-        Step::Created => Event::Order(OrderCreated {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            request_id: None,
-        }),
-        Step::Payment => Event::Payment(PaymentEvent {
-            order_id,
-            product_id,
-            quantity,
-            amount: product_id.price() * quantity,
-            event_type,
-            processed_at: Timestamp::default(),
-            reason: None,
-        }),
-        _ => Event::Inventory(InventoryEvent {
-            order_id,
-            product_id,
-            quantity,
-            event_type,
-            reason: None,
-        }),
-    }
+    samples::event_of(order_id, (product_id, quantity), event_type, Timestamp::default())
 }
 
 type Kept = BTreeMap<OrderId, Vec<u8>>;

@@ -25,10 +25,6 @@ impl Place {
     pub(super) const fn has_seen(self, step: Step) -> bool {
         self.0 & 1 << step as u8 != 0
     }
-
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Some(Self(u64::from_le_bytes(bytes.try_into().ok()?)))
-    }
 }
 
 impl Entry for Place {
@@ -38,7 +34,7 @@ impl Entry for Place {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        Self::from_bytes(bytes)
+        Some(Self(u64::from_le_bytes(bytes.try_into().ok()?)))
     }
 }
 

@@ -13,8 +13,8 @@ use super::file::PastFile;
 use super::place::Place;
 use crate::kit::metrics::RETIRE_FAILURES;
 
-/// Orders in one write.
-const MOST: usize = 10_000;
+/// Orders that leave memory at once.
+pub(in crate::status) const MOST: usize = 10_000;
 
 /// Fewer are not worth a write.
 const FEWEST: usize = 500;

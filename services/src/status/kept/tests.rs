@@ -49,7 +49,8 @@ fn retired(folder: &std::path::Path) -> Kept {
     let mut kept = Kept::in_file(Arc::clone(&file));
     fold(&mut kept, &SHIPPED);
     let places = file.append(kept.orders().get(sample_id()).into_iter()).unwrap();
-    kept.leave(sample_id(), Some(places[0]));
+    kept.stands_at(sample_id(), places[0]);
+    kept.leave(sample_id());
     assert!(kept.orders().get_any(sample_id()).is_none());
     kept
 }

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use contract::ids::OrderId;
 use contract::order::OrderStatus;
-use contract::replay::{ReplayState, ReplayStatus};
+use contract::replay::ReplayState;
 
-use super::child::{DEADLINE, Service};
-use super::client::{HERE, JSON, get, open, post, send_from};
+use super::child::Service;
+use super::client::{HERE, get, open, send_from};
 use super::records::{SAGA, Topics, event};
 use crate::pipeline::metrics::{metric, until_metric};
-
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+use crate::pipeline::replay::replay;
 
 /// Keeps nothing that has ended in memory, and snapshots often.
 async fn start(kafka: std::net::SocketAddr, folder: &Path) -> Service {
@@ -63,7 +62,6 @@ async fn a_killed_status_goes_on_from_its_snapshot_and_shows_what_it_showed() {
     let open_order = settled(&status, &topics, &orders).await;
     let before = shown(&status, &orders).await;
     assert!(before.iter().all(|body| body.contains("Shipped")));
-    // The open order is in memory, and no snapshot was needed to let the others go.
     let mut socket = open(HERE, status.address, &orders[7].to_string()).await.unwrap();
     assert_eq!(socket.update().await.events.len(), SAGA.len());
     // One that had left is not forgotten because somebody watched it.
@@ -99,20 +97,7 @@ async fn a_replay_finds_orders_as_the_log_says_wherever_they_are() {
         r#"{"from":"earliest","rate":0,"window_hours":1000000}"#,
         r#"{"rate":0,"window_hours":1000000}"#,
     ] {
-        let management = status.management.unwrap();
-        let begun = send_from(HERE, management, post("/replay", &[JSON], body.to_owned())).await;
-        assert_eq!(begun.status, 202);
-        let look = async {
-            loop {
-                let answer = send_from(HERE, management, get("/replay")).await;
-                let replay = answer.json::<ReplayStatus>().replay.unwrap();
-                if replay.state != ReplayState::Running {
-                    return replay;
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
-        };
-        let report = tokio::time::timeout(DEADLINE, look).await.expect("a replay in time");
+        let report = replay(&status, body).await;
         assert_eq!(report.state, ReplayState::Consistent, "{report:?}");
         assert_eq!(report.orders_compared, 51, "{report:?}");
     }

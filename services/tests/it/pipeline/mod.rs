@@ -11,7 +11,7 @@ mod lag_series;
 pub(crate) mod metrics;
 mod parked;
 mod races;
-mod replay;
+pub(crate) mod replay;
 mod saga;
 mod schemas;
 pub(crate) mod shop;

@@ -22,7 +22,7 @@ pub(super) async fn status(service: &Service) -> ReplayStatus {
 }
 
 /// Replays, and waits for the findings.
-async fn replay(service: &Service, body: &str) -> contract::replay::ReplayReport {
+pub(crate) async fn replay(service: &Service, body: &str) -> contract::replay::ReplayReport {
     assert_eq!(begin(service, body).await, 202);
     let look = async {
         loop {

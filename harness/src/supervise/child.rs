@@ -32,7 +32,7 @@ pub struct ChildSpec {
     pub arguments: Vec<OsString>,
     /// What nobody should read in a list of processes.
     pub environment: Vec<(&'static str, String)>,
-    /// The port of its first start: 0 for any, which it then keeps.
+    /// The port of its first start: 0 for one that is chosen, and then kept.
     pub port: u16,
     /// The argument in front of its port, and what stands before the port in it.
     pub port_flag: &'static str,
@@ -95,6 +95,26 @@ impl ChildSpec {
 pub struct Ports {
     pub public: u16,
     pub management: Option<u16>,
+}
+
+impl Ports {
+    /// These, with a port that `choose` has chosen for each that is 0.
+    #[must_use]
+    pub fn or_else(self, choose: impl Fn() -> u16) -> Self {
+        let public = if self.public == 0 { choose() } else { self.public };
+        // Should both choices be the same, any other port will do.
+        let other = || Some(choose()).filter(|port| *port != public).unwrap_or(0);
+        let management = self.management.map(|port| if port == 0 { other() } else { port });
+        Self { public, management }
+    }
+
+    /// Those of these ports that were chosen where `asked` leaves it open.
+    pub fn chosen_beside(self, asked: Self) -> impl Iterator<Item = u16> {
+        let public = (self.public, Some(asked.public));
+        let management = self.management.map(|port| (port, asked.management));
+        let chosen = [Some(public), management].into_iter().flatten();
+        chosen.filter(|(_, asked)| *asked == Some(0)).map(|(port, _)| port)
+    }
 }
 
 /// A child that has said that it does its work.

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::child::{Child, ChildSpec, Ports, StartError};
+use super::ports;
 
 /// Starts in a row that may fail before the child is given up.
 const ATTEMPTS: u32 = 6;
@@ -73,7 +74,7 @@ impl Keeper {
         spec: ChildSpec,
         notices: mpsc::UnboundedSender<String>,
     ) -> Result<Self, StartError> {
-        let child = Child::start(&spec, spec.ports()).await?;
+        let child = first_child(&spec).await?;
         let (orders, given) = mpsc::channel(1);
         let (name, address, management) = (spec.name.clone(), child.address, child.management);
         let pid = Arc::new(AtomicU32::new(child.pid));
@@ -126,6 +127,23 @@ impl Keeper {
         self.stop.cancel();
         // The task cannot be cancelled from elsewhere, and it does not panic.
         let _ = self.task.await;
+    }
+}
+
+/// The first of its name.
+async fn first_child(spec: &ChildSpec) -> Result<Child, StartError> {
+    let mut attempt = 1;
+    loop {
+        let ports = spec.ports().or_else(ports::lasting);
+        match Child::start(spec, ports).await {
+            // Another process has taken a port since it was chosen.
+            Err(StartError::Refused { .. })
+                if attempt < ATTEMPTS && !ports.chosen_beside(spec.ports()).all(ports::is_free) =>
+            {
+                attempt += 1;
+            }
+            result => return result,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`child`] | one process: start, await its ready line, kill, stop |
 //! | [`keeper`] | one child for as long as the shop is open: restarts it whenever it dies |
+//! | [`ports`] | ports that nobody takes while a child is dead |
 //! | [`replicas`] | how many processes of each service, and what they are called |
 //! | [`shop`] | the broker, the gateway and the six services with their arguments |
 //! | [`signals`] | Ctrl-C and SIGTERM to ourselves |
@@ -14,6 +15,7 @@
 
 pub mod child;
 pub mod keeper;
+pub mod ports;
 pub mod replicas;
 pub mod shop;
 pub mod signals;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use contract::events::EventType;
 use contract::ids::OrderId;
+use contract::order::Order;
 use contract::replay::{ReplayState, ReplayStatus};
 
 use super::history::PAUSE;
@@ -10,7 +12,8 @@ use super::metrics::{metric, until_metric};
 use super::shop::{Shop, names, shelf, shelf_settles};
 use super::snapshots::often;
 use crate::edge::child::{DEADLINE, Service};
-use crate::edge::client::{HERE, JSON, get, post, send_from};
+use crate::edge::client::{HERE, JSON, get, history, open, post, read, send_from};
+use crate::edge::records::event;
 
 async fn begin(service: &Service, body: &str) -> u16 {
     let management = service.management.unwrap();
@@ -71,8 +74,11 @@ pub(super) fn tamper(folder: &Path, order: OrderId, change: impl Fn(&mut [u8])) 
         let mut bytes = std::fs::read(&path).unwrap();
         let id = order.0.as_bytes();
         let Some(place) = bytes.windows(16).position(|window| window == id) else { continue };
-        // The id, the entry's length, the entry.
-        let (start, length) = (place + 17, usize::from(bytes[place + 16]));
+        // The id, the entry's length (7 bits a byte, the low ones first), the entry.
+        let more = bytes[place + 16..].iter().position(|byte| byte & 0x80 == 0).unwrap();
+        let start = place + 16 + more + 1;
+        let length = bytes[place + 16..start].iter().rev();
+        let length = length.fold(0, |length, byte| (length << 7) | usize::from(byte & 0x7f));
         change(&mut bytes[start..start + length]);
         let end = bytes.len() - 4;
         let crc = crc32c::crc32c(&bytes[..end]).to_le_bytes();
@@ -126,6 +132,46 @@ async fn a_snapshot_that_lies_is_found_and_mended() {
 }
 
 #[tokio::test]
+async fn an_order_that_the_status_service_shows_wrongly_is_mended_before_the_eyes_of_who_watches() {
+    let shop = Shop::open("0.0").await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = often(folder.path());
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let first = shop.service(&[&["status"], &settings[..]].concat()).await;
+    let orders = shop.order(names("shown", 10)).await;
+    until_metric(&first, "snapshot_orders", |value| value >= 10.0).await;
+    let path = format!("/status/{}", orders[0]);
+    let truth: Order = read(first.address, &path).await.json();
+    first.kill().await;
+
+    // The lie: the order was placed a second later. An entry begins with an event's type and its second.
+    tamper(&folder.path().join("status-1"), orders[0], |entry| entry[1] ^= 1);
+    let rare = ["--data-dir", settings[1], "--snapshot-interval-ms", "0"];
+    let status = shop.service(&[&["status"], &rare[..]].concat()).await;
+    let lie: Order = read(status.address, &path).await.json();
+    assert_ne!(lie.created_at, truth.created_at, "the lie is believed");
+    let mut watched = open(HERE, status.address, &orders[0].to_string()).await.unwrap();
+    assert_eq!(watched.update().await, lie);
+    let mut other = open(HERE, status.address, &orders[1].to_string()).await.unwrap();
+    let before = other.update().await;
+
+    let always =
+        |apply| format!(r#"{{"from":"earliest","rate":0,"window_hours":1000000,"apply":{apply}}}"#);
+    let report = replay(&status, &always(false)).await;
+    assert_eq!((report.state, report.differences), (ReplayState::Differs, 1), "{report:?}");
+    assert_eq!(report.examples[0].order_id, orders[0]);
+    let report = replay(&status, &always(true)).await;
+    assert_eq!(report.state, ReplayState::Mended, "{report:?}");
+    assert_eq!(watched.update().await, truth, "who watches is told");
+    assert_eq!(read(status.address, &path).await.json::<Order>(), truth);
+    assert_eq!(replay(&status, &always(false)).await.state, ReplayState::Consistent);
+
+    // Whoever watches another order hears of that one only.
+    shop.topics.write(&event(orders[1], EventType::InventoryConfirmed)).await;
+    assert_eq!(history(&other.update().await).len(), before.events.len() + 1);
+}
+
+#[tokio::test]
 async fn one_replay_at_a_time_at_the_rate_that_was_asked_for() {
     let shop = Shop::open("0.0").await;
     let inventory = shop.inventory(300).await;
@@ -156,12 +202,7 @@ async fn orders_from_before_the_window_are_not_compared() {
     };
     shop.reader.until("every order is decided", answered).await;
     for order in &orders[..5] {
-        shop.topics
-            .write(&crate::edge::records::event(
-                *order,
-                contract::events::EventType::PaymentCompleted,
-            ))
-            .await;
+        shop.topics.write(&event(*order, EventType::PaymentCompleted)).await;
     }
     shelf_settles_reserved(&inventory, 15).await;
     // What the inventory has decided becomes a part of its state when it reads it back.

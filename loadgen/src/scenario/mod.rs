@@ -70,6 +70,8 @@ pub struct Scenario {
     pub graceful_stop: Duration,
     /// On every sample of this scenario.
     pub tags: BTreeMap<String, String>,
+    /// What the flow may look up by name.
+    pub env: BTreeMap<String, String>,
 }
 
 impl Phase {

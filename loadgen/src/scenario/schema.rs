@@ -1,5 +1,6 @@
 //! What stands in a scenario file.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::options;
@@ -20,15 +21,16 @@ pub(super) fn file(reader: &mut TableReader<'_>) -> ScenarioFile {
     reader.ensure("name", is_plain(&name), PLAIN);
     let description = reader.or("description", String::new());
     let phases = if reader.has("phases") {
+        let shared = env(reader, &Env::new());
         let phases = reader.tables("phases", |reader| {
             let name: String = reader.required("name");
             reader.ensure("name", is_plain(&name), PLAIN);
-            phase(reader, name)
+            phase(reader, name, &shared)
         });
         refuse_twins(reader, &phases);
         phases
     } else {
-        vec![phase(reader, name.clone())]
+        vec![phase(reader, name.clone(), &Env::new())]
     };
     ScenarioFile { name, description, phases }
 }
@@ -49,10 +51,22 @@ fn refuse_twins(reader: &mut TableReader<'_>, phases: &[Phase]) {
     }
 }
 
-fn phase(reader: &mut TableReader<'_>, name: String) -> Phase {
+type Env = BTreeMap<String, String>;
+
+/// `env` of this table, and of `outer` what it does not name itself.
+fn env(reader: &mut TableReader<'_>, outer: &Env) -> Env {
+    let own = reader.or::<Vec<(String, String)>>("env", Vec::new());
+    let mut env = outer.clone();
+    env.extend(own);
+    env
+}
+
+fn phase(reader: &mut TableReader<'_>, name: String, outer: &Env) -> Phase {
     let extra = Extra { shop: reader.section("shop"), chaos: reader.section("chaos") };
     let send_lag_limit = reader.or("sendLagLimit", SEND_LAG_LIMIT);
-    let scenarios: Vec<_> = reader.named_tables("scenarios", scenario);
+    let shared = env(reader, outer);
+    let scenarios: Vec<_> =
+        reader.named_tables("scenarios", |name, reader| scenario(name, reader, &shared));
     if !reader.has("scenarios") {
         reader.reject("scenarios", "is missing: a phase needs at least one scenario".into());
     }
@@ -61,10 +75,11 @@ fn phase(reader: &mut TableReader<'_>, name: String) -> Phase {
     Phase { name, scenarios, thresholds, send_lag_limit, extra }
 }
 
-fn scenario(name: &str, reader: &mut TableReader<'_>) -> Option<Scenario> {
+fn scenario(name: &str, reader: &mut TableReader<'_>, shared: &Env) -> Option<Scenario> {
     let executor = options::executor(reader);
     let flow = Flow::read(reader);
     let tags = reader.or::<Vec<(String, String)>>("tags", Vec::new());
+    let env = env(reader, shared);
     let start_time = reader.or("startTime", Duration::ZERO);
     let graceful_stop = reader.or("gracefulStop", GRACEFUL_STOP);
     Some(Scenario {
@@ -74,6 +89,7 @@ fn scenario(name: &str, reader: &mut TableReader<'_>) -> Option<Scenario> {
         start_time,
         graceful_stop,
         tags: tags.into_iter().collect(),
+        env,
     })
 }
 

@@ -150,3 +150,29 @@ fn plans_survive_their_way_to_the_shard() {
         }
     }
 }
+
+#[test]
+fn what_a_scenario_does_not_name_in_its_env_it_has_from_its_phase_and_its_file() {
+    let scenario = "executor = \"per-vu-iterations\"\nexec = \"place-order\"\n";
+    let text = format!(
+        "name = \"env\"\nenv = {{ HOST = \"file\", USER = \"file\", PATH = \"file\" }}\n\
+         [[phases]]\nname = \"one\"\nenv = {{ USER = \"phase\", PATH = \"phase\" }}\n\
+         [phases.scenarios.a]\n{scenario}env = {{ PATH = \"scenario\" }}\n\
+         [phases.scenarios.b]\n{scenario}\
+         [[phases]]\nname = \"two\"\n[phases.scenarios.c]\n{scenario}"
+    );
+    let file = parse(&text).unwrap();
+    let env = |phase: usize, scenario: usize| {
+        let env = &file.phases[phase].scenarios[scenario].env;
+        ["HOST", "USER", "PATH"].map(|name| env[name].as_str())
+    };
+    assert_eq!(env(0, 0), ["file", "phase", "scenario"]);
+    assert_eq!(env(0, 1), ["file", "phase", "phase"]);
+    assert_eq!(env(1, 0), ["file"; 3]);
+    let wrong = "name = \"x\"\nenv = { HOST = 1 }\n";
+    assert!(
+        errors(wrong).contains("env: expected a string, found an integer"),
+        "{}",
+        errors(wrong)
+    );
+}

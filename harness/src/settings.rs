@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::ids::ProductId;
 use contract::topics::DEFAULT_PARTITIONS;
-use loadgen::flow::Flow;
+use loadgen::flow::Needs;
 use loadgen::scenario::reader::TableReader;
 use loadgen::scenario::{Phase, ScenarioError};
 
@@ -129,14 +129,16 @@ impl PhaseSettings {
     pub fn read(phase: &Phase) -> Result<Self, Vec<ScenarioError>> {
         let shop = match &phase.extra.shop {
             Some(section) => section.read(|reader| {
-                let settings = shop(reader);
-                let uses = |flow: &Flow| !matches!(flow, Flow::KafkaPipe(_));
-                let used = phase.scenarios.iter().any(|scenario| uses(&scenario.flow));
+                let used = phase.needs() == Needs::Services;
+                let settings = shop(reader, used);
                 let message = "must be true: a scenario of this phase uses the services";
                 reader.ensure("services", settings.services || !used, message);
                 settings
             }),
-            None => Ok(ShopSettings::default()),
+            None => {
+                let services = phase.needs() == Needs::Services;
+                Ok(ShopSettings { services, ..ShopSettings::default() })
+            }
         };
         // Of a shop that cannot be read nothing is known: one mistake is enough.
         let durable = shop.as_ref().map_or(true, |shop| shop.durable);
@@ -173,10 +175,11 @@ impl PhaseSettings {
     }
 }
 
-fn shop(reader: &mut TableReader<'_>) -> ShopSettings {
+/// Where nothing is said there are services if they are `used`.
+fn shop(reader: &mut TableReader<'_>, used: bool) -> ShopSettings {
     let default = ShopSettings::default();
     let settings = ShopSettings {
-        services: reader.or("services", default.services),
+        services: reader.or("services", used),
         durable: reader.or("durable", default.durable),
         fsync: reader.choice("fsync", &FSYNC, Some(DEFAULT_FSYNC)).unwrap_or(DEFAULT_FSYNC),
         partitions: reader.or("partitions", default.partitions),

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::executor::schedule::Stripe;
-use crate::flow::Targets;
+use crate::flow::{Given, Targets};
 use crate::metrics::{Aggregate, LoadState, names};
 use crate::report::Validity;
 use crate::scenario::Phase;
@@ -32,6 +32,8 @@ pub struct ConductorOptions {
     pub command: Vec<OsString>,
     pub phase: Phase,
     pub targets: Targets,
+    /// What the phase's setup has captured.
+    pub given: Given,
     /// Where the shards write their journals. Must exist.
     pub journal_dir: PathBuf,
     pub seed: u64,

@@ -70,6 +70,8 @@ pub enum PreflightError {
          {limit} are there: run with --scale {scale}"
     )]
     Addresses { phase: String, needed: u64, limit: u64, scale: String },
+    #[error("phase {phase}, scenario {scenario}: {message}")]
+    Flow { phase: String, scenario: String, message: String },
 }
 
 /// Works out what `phase` needs and compares it with `limits`.
@@ -79,6 +81,14 @@ pub enum PreflightError {
 pub fn check(phase: &Phase, limits: &Limits) -> Result<Preflight, PreflightError> {
     let needs = needs(phase, limits);
     let name = || phase.name.clone();
+    let given = phase.given();
+    for scenario in &phase.scenarios {
+        scenario.flow.check(&scenario.env, &given).map_err(|message| PreflightError::Flow {
+            phase: name(),
+            scenario: scenario.name.clone(),
+            message,
+        })?;
+    }
     let (needed, limit) = (needs.descriptors, limits.descriptors);
     if needed > limit {
         let scale = scale(needed, limit);
@@ -129,7 +139,7 @@ fn services(flow: &Flow) -> &'static [&'static str] {
         Flow::WatchOrder(_) => &["order", "status"],
         Flow::CheckStatus(_) => &["status"],
         Flow::CheckInventory(_) => &["inventory"],
-        Flow::KafkaPipe(_) => &[],
+        Flow::KafkaPipe(_) | Flow::Http(_) | Flow::Websocket(_) => &[],
     }
 }
 

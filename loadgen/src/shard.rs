@@ -28,8 +28,8 @@ use crate::executor::Run;
 use crate::executor::pacer::Pacer;
 use crate::executor::schedule::Stripe;
 use crate::executor::vu_pool::VuPool;
-use crate::flow::Targets;
 use crate::flow::context::{Context, Services, Shared};
+use crate::flow::{Given, Targets, shop_urls};
 use crate::journal::{self, Journal};
 use crate::metrics::{CounterId, Snapshot, names};
 use crate::scenario::Scenario;
@@ -51,6 +51,8 @@ const TASKS_BETWEEN_EVENTS: u32 = 4;
 pub struct Plan {
     pub scenarios: Vec<Scenario>,
     pub targets: Targets,
+    /// What the phase's setup has captured.
+    pub given: Given,
     pub journal_dir: PathBuf,
     pub seed: u64,
     /// Tells this run's keys and topics from those of every other run.
@@ -180,13 +182,17 @@ impl Shard {
         let services = Services::resolve(&plan.targets).await?;
         let journal = Journal::create(&journal::path(&plan.journal_dir, plan.stripe.index))?;
         let ids = (plan.seed, plan.run_id);
-        let shared = Rc::new(Shared::new(services, plan.stripe, ids, journal));
+        let shared = Rc::new(Shared::new(services, plan.stripe, ids, Some(journal)));
         let jobs: Vec<_> = plan
             .scenarios
             .into_iter()
             .enumerate()
-            .map(|(index, scenario)| Job::new(&shared, index, scenario))
-            .collect();
+            .map(|(index, scenario)| {
+                let name = scenario.name.clone();
+                Job::new(&shared, (&plan.targets, &plan.given), index, scenario)
+                    .with_context(|| format!("scenario {name}"))
+            })
+            .collect::<anyhow::Result<_>>()?;
         for job in &jobs {
             job.work.set_up().await.with_context(|| format!("scenario {}", job.scenario.name))?;
         }
@@ -265,7 +271,12 @@ impl Shard {
 }
 
 impl Job {
-    fn new(shared: &Rc<Shared>, index: usize, scenario: Scenario) -> Self {
+    fn new(
+        shared: &Rc<Shared>,
+        (targets, given): (&Targets, &Given),
+        index: usize,
+        scenario: Scenario,
+    ) -> anyhow::Result<Self> {
         let own = scenario.tags.iter().map(|(key, value)| (key.clone(), value.clone()));
         let tags: Vec<_> = own.chain([("scenario".to_owned(), scenario.name.clone())]).collect();
         let borrowed: Vec<_> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -280,10 +291,12 @@ impl Job {
             index,
             tags: tags.clone(),
             traffic: Rc::clone(&traffic),
+            env: shop_urls::with(&scenario.env, targets),
+            given: given.clone(),
         };
-        let work = scenario.flow.work(context);
+        let work = scenario.flow.work(context)?;
         let (max, open) = (scenario.executor.max_vus(), scenario.executor.is_open_model());
         let pool = VuPool::new(Rc::clone(&work), shared.stripe, max, open, registry, &borrowed);
-        Self { pool: Rc::new(pool), scenario, work, traffic, data_sent, data_received }
+        Ok(Self { pool: Rc::new(pool), scenario, work, traffic, data_sent, data_received })
     }
 }

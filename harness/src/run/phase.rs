@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
 use loadgen::conductor::{Conductor, ConductorOptions, LoadResult};
-use loadgen::flow::{Flow, Targets};
+use loadgen::flow::{Flow, Given, HttpParams, Needs, Once, Targets};
 use loadgen::report::{PhaseReport, Recovery, Verdict};
 use loadgen::scenario::Phase;
 use loadgen::{journal, preflight};
@@ -27,9 +27,6 @@ use crate::rolling::{self, RestartReport};
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
-
-/// Where services are that a phase does not have: its scenario was checked not to use any.
-const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// What is needed to run a phase.
 pub struct PhaseRun<'a> {
@@ -96,7 +93,9 @@ impl PhaseRun<'_> {
             shop = self.open_shop(database, notices.clone()) => shop?,
         };
         let targets = self.targets(shop.as_ref());
-        let conductor = Conductor::start(self.conductor_options(targets)?)
+        let given = self.once(self.phase.setup.as_ref(), Given::new(), &targets).await;
+        let given = given.context("the setup failed")?;
+        let conductor = Conductor::start(self.conductor_options(targets.clone(), given.clone())?)
             .await
             .context("the load generator does not start")?;
         screen.activity("load");
@@ -111,6 +110,9 @@ impl PhaseRun<'_> {
         };
         let LoadEnd { result, took, victims, restarts, usage } =
             drive(self.phase, conductor, around).await?;
+        self.once(self.phase.teardown.as_ref(), given, &targets)
+            .await
+            .context("the teardown failed")?;
         let audited = self.audit(shop.as_ref(), database, victims, screen, signals).await?;
         let audited = Audited { restarts, ..audited };
         screen.activity("closing the shop");
@@ -152,7 +154,8 @@ impl PhaseRun<'_> {
         database: Option<&str>,
         notices: mpsc::UnboundedSender<String>,
     ) -> anyhow::Result<Option<Shop>> {
-        if !self.args.deployed.order_url.is_empty() {
+        let needs_none = self.phase.needs() == Needs::Nothing && !self.settings.shop.services;
+        if !self.args.deployed.order_url.is_empty() || needs_none {
             return Ok(None);
         }
         if let Some(kafka) = self.args.kafka.as_ref().filter(|_| self.settings.shop.services) {
@@ -174,31 +177,52 @@ impl PhaseRun<'_> {
     fn targets(&self, shop: Option<&Shop>) -> Targets {
         let Some(shop) = shop else {
             let urls = &self.args.deployed;
+            let kafka = self.args.kafka.clone().unwrap_or_default();
+            if urls.order_url.is_empty() {
+                return Targets { kafka, ..Targets::nowhere() };
+            }
             return Targets {
                 order: urls.order_url.clone(),
                 status: urls.status_url.clone(),
                 inventory: urls.inventory_url.clone(),
-                kafka: self.args.kafka.clone().unwrap_or_default(),
+                kafka,
             };
         };
         let places = &shop.endpoints;
-        let urls = |urls: &[String]| match urls {
-            [] => vec![NOWHERE.to_owned()],
-            urls => urls.to_vec(),
-        };
+        if places.order.is_empty() {
+            return Targets { kafka: places.kafka.clone(), ..Targets::nowhere() };
+        }
         Targets {
-            order: urls(&places.order),
-            status: urls(&places.status),
-            inventory: urls(&places.inventory),
+            order: places.order.clone(),
+            status: places.status.clone(),
+            inventory: places.inventory.clone(),
             kafka: places.kafka.clone(),
         }
     }
 
-    fn conductor_options(&self, targets: Targets) -> anyhow::Result<ConductorOptions> {
+    /// Takes steps that are taken once, if there are any; all that is captured then.
+    async fn once(
+        &self,
+        steps: Option<&HttpParams>,
+        given: Given,
+        targets: &Targets,
+    ) -> anyhow::Result<Given> {
+        let Some(params) = steps.cloned() else { return Ok(given) };
+        let (env, targets) = (self.phase.env.clone(), targets.clone());
+        let once = Once { params, env, given, targets, seed: self.args.seed };
+        tokio::task::spawn_blocking(|| once.run()).await?
+    }
+
+    fn conductor_options(
+        &self,
+        targets: Targets,
+        given: Given,
+    ) -> anyhow::Result<ConductorOptions> {
         Ok(ConductorOptions {
             command: vec![this_program()?.into_os_string(), OsString::from("load")],
             phase: self.phase.clone(),
             targets,
+            given,
             journal_dir: self.folder.join("journal"),
             seed: self.args.seed,
             shards: self.args.shards,

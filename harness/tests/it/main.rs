@@ -2,6 +2,7 @@
 //! processes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod any_service;
 mod audit_checks;
 mod command_line;
 mod draft;

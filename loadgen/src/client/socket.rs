@@ -1,25 +1,36 @@
 //! A WebSocket as a virtual user holds it: a TCP connection, and hardly any memory.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONNECTION, UPGRADE};
-use hyper::{Request, StatusCode};
+use http::StatusCode;
 use thiserror::Error;
 use tokio::net::TcpStream;
 
+use super::connection::Connection;
 use super::frame::{Decoder, FrameError, Message, encode, opcode};
-use super::http::{Connection, Failure, Route};
+use super::http::{Failure, Route};
+use super::request::Request;
 use super::target::Traffic;
+use super::wire::{Expected, Response};
 
 /// The example of RFC 6455 §1.3. The key keeps caches from answering instead of the server and is no
 /// secret; with a fixed one the server's proof is a comparison.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// What every handshake says (RFC 6455 §4.1).
+const HANDSHAKE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", KEY),
+];
+/// The body of a refused handshake.
+const LARGEST_REFUSAL_BYTES: usize = 1 << 20;
 
 /// One read of a socket takes at most this much.
 const READ_BYTES: usize = 64 * 1024;
@@ -28,6 +39,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Read by all sockets of a shard: each read is decoded before the next task runs.
 pub(crate) struct ReadBuffer(RefCell<Box<[u8]>>);
+
+impl ReadBuffer {
+    pub(crate) fn borrow_mut(&self) -> RefMut<'_, Box<[u8]>> {
+        self.0.borrow_mut()
+    }
+}
 
 impl Default for ReadBuffer {
     fn default() -> Self {
@@ -65,6 +82,18 @@ pub(crate) enum SocketError {
     Ended,
 }
 
+/// The first bytes after an accepted handshake.
+fn upgraded(response: Response<'_>, _: Instant) -> Result<Bytes, OpenError> {
+    if response.status != StatusCode::SWITCHING_PROTOCOLS {
+        let status = StatusCode::from_u16(response.status);
+        return Err(status.map_or(OpenError::NoHandshake, OpenError::Refused));
+    }
+    if response.header("sec-websocket-accept") != Some(ACCEPT.as_bytes()) {
+        return Err(OpenError::NoHandshake);
+    }
+    Ok(Bytes::copy_from_slice(response.rest))
+}
+
 pub(crate) struct Socket {
     stream: TcpStream,
     decoder: Decoder,
@@ -77,14 +106,15 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Connects and shakes hands, within `timeout`.
+    /// Connects and shakes hands, within `timeout`. `headers` are the caller's own.
     pub(crate) async fn open(
         route: &Route<'_>,
         path: &str,
+        headers: &[(&str, &str)],
         buffer: &Rc<ReadBuffer>,
         timeout: Duration,
     ) -> Result<Self, OpenError> {
-        let work = Self::shake_hands(route, path, buffer);
+        let work = Self::shake_hands(route, path, headers, buffer);
         let opened = tokio::time::timeout(timeout, work).await;
         opened.unwrap_or(Err(OpenError::Failed(Failure::Timeout)))
     }
@@ -92,28 +122,19 @@ impl Socket {
     async fn shake_hands(
         route: &Route<'_>,
         path: &str,
+        headers: &[(&str, &str)],
         buffer: &Rc<ReadBuffer>,
     ) -> Result<Self, OpenError> {
-        let mut connection = Connection::open(route).await.map_err(OpenError::Failed)?;
-        let request = Request::get(path)
-            .header(CONNECTION, "Upgrade")
-            .header(UPGRADE, "websocket")
-            .header("sec-websocket-version", "13")
-            .header("sec-websocket-key", KEY)
-            .body(Full::default());
-        let request = request.map_err(|_| OpenError::NoHandshake)?;
-        let broken = |_| OpenError::Failed(Failure::Broken);
-        let response = connection.send(route, request).await.map_err(broken)?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(OpenError::Refused(response.status()));
-        }
-        let accept = response.headers().get("sec-websocket-accept");
-        if accept.is_none_or(|accept| accept != ACCEPT) {
-            return Err(OpenError::NoHandshake);
-        }
-        let (stream, early) = connection.into_upgraded().await.map_err(broken)?;
+        let mut connection = Connection::open(route, buffer).await.map_err(OpenError::Failed)?;
+        let headers = [&HANDSHAKE[..], headers].concat();
+        let request = Request { headers: &headers, ..Request::get(path) };
+        // A refusal may say more than anybody reads.
+        let expected = Expected { no_body: false, largest_body: LARGEST_REFUSAL_BYTES };
+        let answer = connection.exchange(&request.encode(route), expected, upgraded).await;
+        let (early, _) = answer.map_err(|_| OpenError::Failed(Failure::Broken))?;
+        let early = early?;
         Ok(Self {
-            stream,
+            stream: connection.into_stream(),
             decoder: Decoder::default(),
             traffic: Rc::clone(route.traffic),
             buffer: Rc::clone(buffer),
@@ -133,7 +154,7 @@ impl Socket {
         }
         loop {
             self.stream.readable().await?;
-            let mut buffer = self.buffer.0.borrow_mut();
+            let mut buffer = self.buffer.borrow_mut();
             match self.stream.try_read(&mut buffer) {
                 Ok(0) => return Err(SocketError::Ended),
                 Ok(count) => {

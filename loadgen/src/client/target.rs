@@ -5,8 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
-use hyper::Uri;
-use hyper::header::HeaderValue;
+use http::Uri;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -15,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// For the `Host` header.
-    pub(crate) host: HeaderValue,
+    pub(crate) host: String,
     /// What stands before every path, without the last slash.
     prefix: String,
 }
@@ -37,13 +36,13 @@ impl Target {
             .await
             .with_context(|| format!("cannot find the host of {url:?}"))?;
         let address = addresses.next().with_context(|| format!("{url:?} has no address"))?;
-        let host = HeaderValue::from_str(authority.as_str())?;
+        let host = authority.as_str().to_owned();
         Ok(Self { address, host, prefix: uri.path().trim_end_matches('/').to_owned() })
     }
 
-    /// `path` as it stands in the request line; `None` where nothing stands before it.
-    pub(crate) fn prefixed(&self, path: &str) -> Option<String> {
-        (!self.prefix.is_empty()).then(|| format!("{}{path}", self.prefix))
+    /// What stands before every path in the request line.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Whether connections can come from any leased address. Elsewhere a proxy header must say who asks.
@@ -51,16 +50,16 @@ impl Target {
         self.address.ip().is_loopback() && self.address.is_ipv4()
     }
 
-    /// Opens a connection from `client`.
+    /// Opens a connection from `client`, or from wherever the system likes.
     ///
     /// # Errors
     /// Whatever the system says.
-    pub(crate) async fn connect(&self, client: IpAddr) -> io::Result<TcpStream> {
+    pub(crate) async fn connect(&self, client: Option<IpAddr>) -> io::Result<TcpStream> {
         let socket = match self.address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        if self.is_local() {
+        if let Some(client) = client.filter(|_| self.is_local()) {
             // Without this the kernel would reserve a port for all destinations at once, and run out.
             setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
             socket.bind(SocketAddr::new(client, 0))?;

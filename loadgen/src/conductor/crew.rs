@@ -52,6 +52,7 @@ impl ShardProcess {
         let plan = Plan {
             scenarios: options.phase.scenarios.clone(),
             targets: options.targets.clone(),
+            given: options.given.clone(),
             journal_dir: options.journal_dir.clone(),
             seed: options.seed,
             run_id,

@@ -2,7 +2,7 @@
 
 use contract::http::InventoryItem;
 use contract::ids::ProductId;
-use hyper::StatusCode;
+use http::StatusCode;
 use rand::RngExt;
 
 use super::context::{Context, Services};

@@ -3,7 +3,7 @@
 //! the same instance has once shown the order is a violation.
 
 use contract::ids::OrderId;
-use hyper::StatusCode;
+use http::StatusCode;
 use serde::Deserialize;
 use uuid::Uuid;
 

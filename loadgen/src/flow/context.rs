@@ -1,6 +1,7 @@
 //! What the flows of a shard share, and what one scenario's flow knows.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -9,6 +10,7 @@ use rand::rngs::SmallRng;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::Given;
 use super::known_orders::KnownOrders;
 use crate::client::http::Route;
 use crate::client::instances::Instances;
@@ -28,6 +30,16 @@ pub struct Targets {
     pub inventory: Vec<String>,
     /// `host:port`, or several with commas.
     pub kafka: String,
+}
+
+impl Targets {
+    /// Where nobody asks any of them: an address that nothing listens at.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        let nowhere = || vec!["http://127.0.0.1:9".to_owned()];
+        let (order, status, inventory) = (nowhere(), nowhere(), nowhere());
+        Self { order, status, inventory, kafka: String::new() }
+    }
 }
 
 /// [`Targets`] with their addresses looked up.
@@ -63,7 +75,8 @@ pub(crate) struct Shared {
     pub(crate) rng: RefCell<SmallRng>,
     pub(crate) read_buffer: Rc<ReadBuffer>,
     leases: RefCell<Leases>,
-    journal: RefCell<Journal>,
+    /// None where nobody audits.
+    journal: RefCell<Option<Journal>>,
 }
 
 impl Shared {
@@ -71,7 +84,7 @@ impl Shared {
         services: Services,
         stripe: Stripe,
         (seed, run_id): (u64, u64),
-        journal: Journal,
+        journal: Option<Journal>,
     ) -> Self {
         Self {
             registry: Registry::new(),
@@ -92,15 +105,19 @@ impl Shared {
     }
 
     pub(crate) fn note(&self, line: &impl Serialize) {
-        self.journal.borrow_mut().write(line);
+        if let Some(journal) = self.journal.borrow_mut().as_mut() {
+            journal.write(line);
+        }
     }
 
     pub(crate) fn flush_journal(&self) {
-        self.journal.borrow_mut().flush();
+        if let Some(journal) = self.journal.borrow_mut().as_mut() {
+            journal.flush();
+        }
     }
 
     pub(crate) fn close_journal(&self) -> anyhow::Result<()> {
-        self.journal.borrow_mut().close()
+        self.journal.borrow_mut().as_mut().map_or(Ok(()), Journal::close)
     }
 }
 
@@ -112,6 +129,9 @@ pub(crate) struct Context {
     /// On every sample: `scenario` and the scenario's own.
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) traffic: Rc<Traffic>,
+    /// What texts of the scenario may look up.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) given: Given,
 }
 
 impl Context {
@@ -120,7 +140,7 @@ impl Context {
     }
 
     pub(crate) fn route<'a>(&'a self, target: &'a Target, client: IpAddr) -> Route<'a> {
-        Route { target, client, traffic: &self.traffic }
+        Route { target, client: Some(client), traffic: &self.traffic }
     }
 
     /// The scenario's tags and `more`.

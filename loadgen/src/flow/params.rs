@@ -1,11 +1,16 @@
 //! What each flow can be told in its scenario's `params`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::events::QUANTITY;
 use contract::ids::ProductId;
 use serde::{Deserialize, Serialize};
 
+use super::context::Targets;
+use super::http::HttpParams;
+use super::shop_urls;
+use super::websocket::WebsocketParams;
 use crate::scenario::reader::TableReader;
 
 /// k6's default time for one request.
@@ -28,6 +33,16 @@ pub enum Flow {
     CheckStatus(ReadParams),
     CheckInventory(InventoryParams),
     KafkaPipe(PipeParams),
+    Http(HttpParams),
+    Websocket(WebsocketParams),
+}
+
+/// What of the shop a flow asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    Nothing,
+    Broker,
+    Services,
 }
 
 /// How often to ask again.
@@ -80,12 +95,20 @@ pub struct PipeParams {
     pub drain_timeout: Duration,
 }
 
-pub(crate) const NAMES: [&str; 5] =
-    ["place-order", "watch-order", "check-status", "check-inventory", "kafka-pipe"];
+pub(crate) const NAMES: [&str; 7] = [
+    "place-order",
+    "watch-order",
+    "check-status",
+    "check-inventory",
+    "kafka-pipe",
+    "http",
+    "websocket",
+];
 
 impl Flow {
     /// Reads `exec` and the `params` that belong to it.
-    pub(crate) fn read(reader: &mut TableReader<'_>) -> Option<Self> {
+    /// `given` is what the phase's setup captures.
+    pub(crate) fn read(reader: &mut TableReader<'_>, given: &[String]) -> Option<Self> {
         let Some(name) = reader.choice("exec", &NAMES, None) else {
             reader.tolerate_unknown_keys();
             return None;
@@ -98,12 +121,42 @@ impl Flow {
                 products: products(params),
                 patience: Patience::read(params),
             }),
-            _ => Self::KafkaPipe(PipeParams::read(params)),
+            "kafka-pipe" => Self::KafkaPipe(PipeParams::read(params)),
+            "http" => Self::Http(HttpParams::read(params, given)),
+            _ => Self::Websocket(WebsocketParams::read(params, given)),
         };
         if reader.has("params") {
             reader.table("params", read)
         } else {
             Some(reader.absent("params", read))
+        }
+    }
+
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let url = match self {
+            Self::KafkaPipe(_) => return Needs::Broker,
+            Self::Http(params) => return params.needs(),
+            Self::Websocket(params) => shop_urls::mentions(&params.url),
+            _ => true,
+        };
+        if url { Needs::Services } else { Needs::Nothing }
+    }
+
+    /// What the flow cannot do with the values of `env`.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn check(
+        &self,
+        env: &BTreeMap<String, String>,
+        given: &[String],
+    ) -> Result<(), String> {
+        let env = shop_urls::with(env, &Targets::nowhere());
+        match self {
+            Self::Http(params) => params.check(&env, given),
+            Self::Websocket(params) => params.check(&env, given),
+            _ => Ok(()),
         }
     }
 
@@ -116,6 +169,8 @@ impl Flow {
             Self::CheckStatus(_) => NAMES[2],
             Self::CheckInventory(_) => NAMES[3],
             Self::KafkaPipe(_) => NAMES[4],
+            Self::Http(_) => NAMES[5],
+            Self::Websocket(_) => NAMES[6],
         }
     }
 }

@@ -10,9 +10,7 @@ use contract::events::QUANTITY;
 use contract::http::IDEMPOTENCY_KEY;
 use contract::ids::{OrderId, ProductId};
 use futures_util::future::LocalBoxFuture;
-use http_body_util::Full;
-use hyper::header::CONTENT_TYPE;
-use hyper::{Request, StatusCode};
+use http::StatusCode;
 use rand::RngExt;
 use serde::Deserialize;
 
@@ -20,6 +18,7 @@ use super::context::Context;
 use super::params::OrderParams;
 use super::request::{Answer, Asking};
 use super::samples::{Check, RequestSamples};
+use crate::client::request::Request;
 use crate::journal::{OrderEntry, Outcome, SocketEntry};
 use crate::metrics::{CounterId, names};
 use crate::vu::{Iteration, VirtualUser, Work};
@@ -78,7 +77,11 @@ impl Buyer {
     /// iteration is cut off.
     pub(crate) async fn buy(&self, iteration: Iteration, client: IpAddr) -> Receipt {
         let mut receipt = self.order_form(iteration);
-        let Some(request) = request(&receipt.entry) else { return receipt };
+        let OrderEntry { product_id, quantity, key, .. } = &receipt.entry;
+        let body = format!(r#"{{"product_id":"{product_id}","quantity":{quantity}}}"#);
+        let headers = [("content-type", "application/json"), (IDEMPOTENCY_KEY, key.as_str())];
+        let request =
+            Request { method: "POST", path: "/order", headers: &headers, body: body.as_bytes() };
         let asking = Asking {
             context: &self.context,
             samples: &self.samples,
@@ -134,16 +137,6 @@ impl Buyer {
             self.context.shared.orders.borrow_mut().push(order_id);
         }
     }
-}
-
-fn request(entry: &OrderEntry) -> Option<Request<Full<Bytes>>> {
-    let OrderEntry { product_id, quantity, .. } = entry;
-    let body = format!(r#"{{"product_id":"{product_id}","quantity":{quantity}}}"#);
-    let request = Request::post("/order")
-        .header(CONTENT_TYPE, "application/json")
-        .header(IDEMPOTENCY_KEY, &entry.key);
-    // The key is made of hexadecimal digits, so that nothing can fail here.
-    request.body(Full::from(body)).ok()
 }
 
 /// A [`contract::http::CreateOrderResponse`], borrowed.

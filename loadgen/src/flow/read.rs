@@ -2,16 +2,15 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use http_body_util::Full;
-use hyper::{Request, StatusCode};
+use http::StatusCode;
 
 use super::context::{Context, Services};
 use super::params::Patience;
 use super::request::{Answer, Asking};
 use super::samples::RequestSamples;
 use crate::client::instances::Instances;
+use crate::client::request::Request;
 use crate::vu::{Iteration, VirtualUser, Work};
 
 /// A question, asked again and again.
@@ -67,7 +66,6 @@ impl<Q: Question> Reader<Q> {
     async fn read(&self, iteration: Iteration) {
         let shared = &self.context.shared;
         let (path, asked) = self.question.ask(&self.context);
-        let Ok(request) = Request::get(path).body(Full::<Bytes>::default()) else { return };
         let asking = Asking {
             context: &self.context,
             samples: &self.samples,
@@ -76,7 +74,7 @@ impl<Q: Question> Reader<Q> {
             patience: self.patience,
             expected: Q::expected,
         };
-        let answer = asking.ask(&request, iteration.intended_start).await;
+        let answer = asking.ask(&Request::get(&path), iteration.intended_start).await;
         self.question.judge(&self.context, asked, answer);
     }
 }

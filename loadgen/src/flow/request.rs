@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, StatusCode};
+use http::StatusCode;
 use rand::RngExt;
 
 use super::context::Context;
@@ -13,6 +11,7 @@ use super::params::Patience;
 use super::samples::RequestSamples;
 use crate::client::http::{Exchange, Failure, Reply, exchange};
 use crate::client::instances::Turn;
+use crate::client::request::Request;
 
 /// Between two attempts, doubled each time up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
@@ -49,14 +48,14 @@ impl Answer {
 impl Asking<'_> {
     /// Asks until there is an answer other than "not now", or patience ends; each attempt begins with the next
     /// instance. The first attempt's response time counts from `intended`.
-    pub(crate) async fn ask(&self, request: &Request<Full<Bytes>>, intended: Instant) -> Answer {
+    pub(crate) async fn ask(&self, request: &Request<'_>, intended: Instant) -> Answer {
         let mut pauses = Pauses::new(self.patience.retry_for);
         let (mut turn, mut since, mut in_doubt) = (self.turn, intended, false);
         loop {
             let done = self.attempt(&mut turn, request).await;
             let status = done.outcome.as_ref().ok().map(|reply| reply.status);
             let expected = status.is_some_and(self.expected);
-            self.samples.record(&done, since, expected);
+            self.samples.record(status_of(&done), &done.times, since, expected);
             let passing = may_pass(&done);
             in_doubt |= passing && done.may_have_arrived;
             if passing && pauses.wait(self.context).await {
@@ -71,17 +70,19 @@ impl Asking<'_> {
 
     /// One request, as its user sees it: an instance that is not there hands it to the next at once, as a
     /// balancer in front of them would. Where all are gone the last one's failure counts.
-    async fn attempt(&self, turn: &mut Turn<'_>, request: &Request<Full<Bytes>>) -> Exchange {
+    async fn attempt(&self, turn: &mut Turn<'_>, request: &Request<'_>) -> Exchange {
         let mut may_have_arrived = false;
         let mut started = None;
         let mut left = turn.count();
         loop {
             let route = self.context.route(turn.target(), self.client);
-            let mut done = exchange(&route, request.clone(), self.patience.timeout).await;
+            let request = request.encode(&route);
+            let buffer = &self.context.shared.read_buffer;
+            let mut done = exchange(&route, &request, buffer, self.patience.timeout).await;
             left -= 1;
             may_have_arrived |= done.may_have_arrived;
             done.may_have_arrived = may_have_arrived;
-            done.started = *started.get_or_insert(done.started);
+            done.times.started = *started.get_or_insert(done.times.started);
             if left == 0 || !is_away(&done) {
                 return done;
             }
@@ -89,6 +90,10 @@ impl Asking<'_> {
             turn.pass_on();
         }
     }
+}
+
+fn status_of(exchange: &Exchange) -> Result<u16, Failure> {
+    exchange.outcome.as_ref().map(|reply| reply.status.as_u16()).map_err(|failure| *failure)
 }
 
 /// Whether this instance is not there, or says that it does not serve now: another one may.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::context::Context;
-use crate::client::http::Exchange;
+use crate::client::http::{Failure, Times};
 use crate::metrics::{CounterId, RateId, Registry, TrendId, names};
 
 /// The samples of one kind of request (`name`) of one scenario.
@@ -32,7 +32,9 @@ struct Series {
     duration: TrendId,
     service_time: TrendId,
     connecting: TrendId,
+    sending: TrendId,
     waiting: TrendId,
+    receiving: TrendId,
 }
 
 impl RequestSamples {
@@ -49,24 +51,33 @@ impl RequestSamples {
         }
     }
 
-    /// One request. Its response time counts from `intended`; `expected` says whether the answer is one
-    /// that the flow takes for success.
-    pub(crate) fn record(&self, exchange: &Exchange, intended: Instant, expected: bool) {
-        let kind = match &exchange.outcome {
-            Ok(reply) => Kind { status: reply.status.as_u16(), error: None, expected },
+    /// One request and the status of its answer. Its response time counts from `intended`; `expected` says whether
+    /// the answer is one that the flow takes for success.
+    pub(crate) fn record(
+        &self,
+        outcome: Result<u16, Failure>,
+        times: &Times,
+        intended: Instant,
+        expected: bool,
+    ) {
+        let kind = match outcome {
+            Ok(status) => Kind { status, error: None, expected },
             Err(failure) => Kind { status: 0, error: Some(failure.name()), expected },
         };
         let series = self.series(kind);
         let Self { registry, .. } = self;
         registry.add(series.requests, 1);
         registry.record(self.failed, !expected);
-        registry.observe(series.duration, exchange.ended - intended);
-        registry.observe(series.service_time, exchange.ended - exchange.started);
-        if let Some(connecting) = exchange.connecting {
-            registry.observe(series.connecting, connecting);
+        registry.observe(series.duration, times.ended - intended);
+        registry.observe(series.service_time, times.ended - times.started);
+        if let Some(connected) = times.connected {
+            registry.observe(series.connecting, connected - times.started);
         }
-        if let Some(waiting) = exchange.waiting {
-            registry.observe(series.waiting, waiting);
+        if let Some((sent, answered)) = times.sent.zip(times.answered) {
+            let before = times.connected.unwrap_or(times.started);
+            registry.observe(series.sending, sent - before);
+            registry.observe(series.waiting, answered - sent);
+            registry.observe(series.receiving, times.ended - answered);
         }
     }
 
@@ -95,7 +106,9 @@ impl RequestSamples {
             duration: self.registry.trend(names::HTTP_REQ_DURATION, &tags),
             service_time: self.registry.trend(names::HTTP_REQ_SERVICE_TIME, &tags),
             connecting: self.registry.trend(names::HTTP_REQ_CONNECTING, &tags),
+            sending: self.registry.trend(names::HTTP_REQ_SENDING, &tags),
             waiting: self.registry.trend(names::HTTP_REQ_WAITING, &tags),
+            receiving: self.registry.trend(names::HTTP_REQ_RECEIVING, &tags),
         };
         self.series.borrow_mut().push((kind, series));
         series

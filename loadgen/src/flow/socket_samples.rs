@@ -1,20 +1,16 @@
-//! The samples of the sockets on which orders are watched.
+//! The samples of WebSockets, whatever they are for.
 
 use super::context::Context;
-use crate::metrics::{CounterId, RateId, TrendId, names};
+use crate::metrics::{CounterId, Registry, TrendId, names};
 
 pub(super) struct SocketSamples {
+    registry: Registry,
     pub(super) connecting: TrendId,
     pub(super) sessions: CounterId,
-    pub(super) failovers: CounterId,
     pub(super) session_duration: TrendId,
     pub(super) received: CounterId,
     pub(super) sent: CounterId,
-    pub(super) errors: [(&'static str, CounterId); 3],
-    pub(super) availability: RateId,
-    pub(super) shipped: TrendId,
-    pub(super) ended: TrendId,
-    pub(super) stages: [(&'static str, TrendId); 4],
+    errors: [(&'static str, CounterId); 3],
 }
 
 /// Why a socket could not be opened or held.
@@ -29,24 +25,20 @@ impl SocketSamples {
         let trend = |name| registry.trend(name, &context.tags(&[]));
         let error =
             |kind| (kind, registry.counter(names::WS_ERRORS, &context.tags(&[("error", kind)])));
-        let stage = |name| (name, trend(name));
         Self {
             connecting: trend(names::WS_CONNECTING),
             sessions: counter(names::WS_SESSIONS),
-            failovers: registry.counter(names::FAILOVERS, &context.tags(&[("name", "ws")])),
             session_duration: trend(names::WS_SESSION_DURATION),
             received: counter(names::WS_MSGS_RECEIVED),
             sent: counter(names::WS_MSGS_SENT),
             errors: [REFUSED, BROKEN, CLOSED].map(error),
-            availability: registry.rate(names::AVAILABILITY, &context.tags(&[("name", "ws")])),
-            shipped: trend(names::ORDER_SHIPPED),
-            ended: trend(names::ORDER_ENDED),
-            stages: [
-                stage(names::PIPELINE_INVENTORY),
-                stage(names::PIPELINE_PAYMENT),
-                stage(names::PIPELINE_SHIPPING),
-                stage(names::PIPELINE_NOTIFICATION),
-            ],
+            registry: registry.clone(),
+        }
+    }
+
+    pub(super) fn count_error(&self, kind: &'static str) {
+        if let Some((_, counter)) = self.errors.iter().find(|(known, _)| *known == kind) {
+            self.registry.add(*counter, 1);
         }
     }
 }

@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use super::context::{Context, Open, OpenGauge};
 use super::history::{History, Stage};
+use super::order_samples::OrderSamples;
 use super::params::WatchParams;
 use super::place_order::{Buyer, Receipt};
 use super::request::Pauses;
 use super::samples::Check;
-use super::socket_samples::{BROKEN, CLOSED, REFUSED, SocketSamples};
+use super::socket_samples::{BROKEN, CLOSED, REFUSED};
 use super::update::Update;
 use crate::client::frame::{Message, opcode};
 use crate::client::instances::Turn;
@@ -55,7 +56,7 @@ struct Watcher {
     buyer: Buyer,
     params: WatchParams,
     open: Rc<OpenGauge>,
-    samples: SocketSamples,
+    samples: OrderSamples,
     is_opened: Check,
     is_valid: Check,
     is_causal: Check,
@@ -95,7 +96,7 @@ impl Watcher {
     fn new(context: Rc<Context>, params: &WatchParams) -> Self {
         Self {
             open: OpenGauge::sockets(&context),
-            samples: SocketSamples::new(&context),
+            samples: OrderSamples::new(&context),
             is_opened: Check::new(&context, "socket opens"),
             is_valid: Check::new(&context, "update is valid"),
             is_causal: Check::new(&context, "updates extend each other in causal order"),
@@ -190,11 +191,11 @@ impl Watcher {
         let started = Instant::now();
         let route = self.context().route(watch.turn.target(), watch.client);
         let timeout = self.params.order.patience.timeout;
-        let socket = Socket::open(&route, &path, &shared.read_buffer, timeout).await?;
+        let socket = Socket::open(&route, &path, &[], &shared.read_buffer, timeout).await?;
         let since = Instant::now();
         let registry = self.context().registry();
-        registry.observe(self.samples.connecting, since - started);
-        registry.add(self.samples.sessions, 1);
+        registry.observe(self.samples.socket.connecting, since - started);
+        registry.add(self.samples.socket.sessions, 1);
         if watch.opened.is_some() {
             watch.history.reconnect();
         }
@@ -270,14 +271,14 @@ impl Watcher {
         payload: &[u8],
     ) -> Result<(), &'static str> {
         session.socket.send(opcode, payload).await.map_err(|_| BROKEN)?;
-        self.context().registry().add(self.samples.sent, 1);
+        self.context().registry().add(self.samples.socket.sent, 1);
         Ok(())
     }
 
     fn take(&self, watch: &mut Watch<'_>, message: &Message<'_>, demands: &mut Demands) {
         match message {
             Message::Text(text) => {
-                self.context().registry().add(self.samples.received, 1);
+                self.context().registry().add(self.samples.socket.received, 1);
                 match serde_json::from_str::<Update<'_>>(text) {
                     Ok(update) => self.take_update(watch, &update, demands),
                     Err(_) => self.violation(watch, "a message is none of the specification's"),
@@ -356,12 +357,10 @@ impl Watcher {
 
     fn end_session(&self, session: &Session) {
         let registry = self.context().registry();
-        registry.observe(self.samples.session_duration, session.since.elapsed());
+        registry.observe(self.samples.socket.session_duration, session.since.elapsed());
     }
 
     fn count_error(&self, kind: &'static str) {
-        if let Some((_, counter)) = self.samples.errors.iter().find(|(known, _)| *known == kind) {
-            self.context().registry().add(*counter, 1);
-        }
+        self.samples.socket.count_error(kind);
     }
 }

@@ -78,8 +78,11 @@ register! {
     HTTP_REQ_SERVICE_TIME = "http_req_service_time", Trend, Milliseconds,
         "From the actual send to the end of the response.";
     HTTP_REQ_CONNECTING = "http_req_connecting", Trend, Milliseconds, "Opening the TCP connection.";
+    HTTP_REQ_SENDING = "http_req_sending", Trend, Milliseconds, "Handing the request to the system.";
     HTTP_REQ_WAITING = "http_req_waiting", Trend, Milliseconds,
         "From the sent request to the first byte of the response.";
+    HTTP_REQ_RECEIVING = "http_req_receiving", Trend, Milliseconds,
+        "From the first byte of the response to its last.";
     HTTP_REQ_FAILED = "http_req_failed", Rate, Share,
         "Requests that failed: no response, or a status that the flow did not expect.";
     HTTP_REQS = "http_reqs", Counter, Count, "HTTP requests.";
@@ -113,6 +116,8 @@ register! {
     WS_OPEN = "ws_open", Gauge, Count, "WebSockets open at present.";
     WS_MSGS_RECEIVED = "ws_msgs_received", Counter, Count, "WebSocket messages received.";
     WS_MSGS_SENT = "ws_msgs_sent", Counter, Count, "WebSocket messages sent.";
+    WS_EXPECT_DURATION = "ws_expect_duration", Trend, Milliseconds,
+        "From the step before to the message that was expected; tag `name` names the step.";
     WS_ERRORS = "ws_errors", Counter, Count,
         "WebSockets refused, broken, or closed before their time; tag `error` says how.";
     KAFKA_MESSAGES_SENT = "kafka_messages_sent", Counter, Count, "Records acknowledged by the broker.";
@@ -123,6 +128,8 @@ register! {
         "Records consumed more than once.";
     KAFKA_LATENCY = "kafka_latency", Trend, Milliseconds, "From intended produce to consume.";
     KAFKA_ERRORS = "kafka_errors", Counter, Count, "Produce and fetch calls that failed.";
+    GROUP_DURATION = "group_duration", Trend, Milliseconds,
+        "All steps of a group, pauses between them included; tag `group` names the group.";
     ITERATIONS = "iterations", Counter, Count, "Iterations that ended.";
     ITERATION_DURATION = "iteration_duration", Trend, Milliseconds, "A whole iteration.";
     DROPPED_ITERATIONS = "dropped_iterations", Counter, Count,

@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::flow::Flow;
+use crate::flow::{Flow, HttpParams, Needs};
 use crate::threshold::Threshold;
 
 pub use options::{Executor, Stage};
 pub use reader::{ScenarioError, Section};
 pub use shipped::{SHIPPED, shipped};
+pub use value::Span;
 
 /// A scenario file: its phases run in order, each on a fresh shop.
 #[derive(Debug, Clone)]
@@ -45,6 +46,12 @@ pub struct Phase {
     pub name: String,
     pub scenarios: Vec<Scenario>,
     pub thresholds: Vec<Threshold>,
+    /// Asked once before all load; what it captures is given to every scenario.
+    pub setup: Option<HttpParams>,
+    /// Asked once after all load.
+    pub teardown: Option<HttpParams>,
+    /// What those two may look up.
+    pub env: BTreeMap<String, String>,
     /// A send lag p99 beyond this makes the run INVALID.
     pub send_lag_limit: Duration,
     /// `[shop]` and `[chaos]`, for whoever starts the shop.
@@ -81,6 +88,22 @@ impl Phase {
     pub fn load_duration(&self) -> Duration {
         let end = |scenario: &Scenario| scenario.start_time + scenario.executor.duration();
         self.scenarios.iter().map(end).max().unwrap_or_default()
+    }
+
+    /// What of the shop its scenarios ask for.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let needs = self.scenarios.iter().map(|scenario| scenario.flow.needs());
+        let steps = self.setup.iter().chain(&self.teardown);
+        let needs = needs.chain(steps.map(HttpParams::needs));
+        needs.max().unwrap_or(Needs::Nothing)
+    }
+
+    /// Names of what the setup captures.
+    #[must_use]
+    pub fn given(&self) -> Vec<String> {
+        let names = self.setup.iter().flat_map(HttpParams::captured);
+        names.map(Into::into).collect()
     }
 
     /// The longest that the phase can take: every iteration stopped at the last moment.

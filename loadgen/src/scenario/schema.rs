@@ -7,7 +7,7 @@ use super::options;
 use super::reader::{Item, TableReader};
 use super::suggest::did_you_mean;
 use super::{Extra, Phase, Scenario, ScenarioFile};
-use crate::flow::Flow;
+use crate::flow::{Flow, HttpParams};
 use crate::metrics::builtin;
 use crate::threshold::Threshold;
 
@@ -65,19 +65,27 @@ fn phase(reader: &mut TableReader<'_>, name: String, outer: &Env) -> Phase {
     let extra = Extra { shop: reader.section("shop"), chaos: reader.section("chaos") };
     let send_lag_limit = reader.or("sendLagLimit", SEND_LAG_LIMIT);
     let shared = env(reader, outer);
+    let setup = reader.table("setup", |reader| HttpParams::read(reader, &[]));
+    let given: Vec<String> = setup.iter().flat_map(HttpParams::captured).map(Into::into).collect();
     let scenarios: Vec<_> =
-        reader.named_tables("scenarios", |name, reader| scenario(name, reader, &shared));
+        reader.named_tables("scenarios", |name, reader| scenario(name, reader, &shared, &given));
+    let teardown = reader.table("teardown", |reader| HttpParams::read(reader, &given));
     if !reader.has("scenarios") {
         reader.reject("scenarios", "is missing: a phase needs at least one scenario".into());
     }
     let scenarios = scenarios.into_iter().flatten().collect();
     let thresholds = reader.named_lists("thresholds", threshold);
-    Phase { name, scenarios, thresholds, send_lag_limit, extra }
+    Phase { name, scenarios, thresholds, setup, teardown, env: shared, send_lag_limit, extra }
 }
 
-fn scenario(name: &str, reader: &mut TableReader<'_>, shared: &Env) -> Option<Scenario> {
+fn scenario(
+    name: &str,
+    reader: &mut TableReader<'_>,
+    shared: &Env,
+    given: &[String],
+) -> Option<Scenario> {
     let executor = options::executor(reader);
-    let flow = Flow::read(reader);
+    let flow = Flow::read(reader, given);
     let tags = reader.or::<Vec<(String, String)>>("tags", Vec::new());
     let env = env(reader, shared);
     let start_time = reader.or("startTime", Duration::ZERO);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -177,6 +178,53 @@ impl FromValue for Duration {
                 .or_else(|_| node.reject("a duration is never negative".into())),
             _ => node.misfit("a duration like \"1m30s\""),
         }
+    }
+}
+
+/// A time that is drawn anew each time it is needed: from and to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub from: Duration,
+    pub to: Duration,
+}
+
+/// One duration, or two like `["1s", "3s"]`.
+impl FromValue for Span {
+    fn from_value(node: &Node<'_>) -> Result<Self, Misfit> {
+        if !matches!(node.0.value, Value::Array(_)) {
+            let time = Duration::from_value(node)?;
+            return Ok(Self { from: time, to: time });
+        }
+        let [from, to] = <[Duration; 2]>::from_value(node)?;
+        if from > to {
+            node.reject("must name the shorter time first".into())
+        } else {
+            Ok(Self { from, to })
+        }
+    }
+}
+
+/// Any value, as the JSON that it is in TOML's words.
+impl FromValue for serde_json::Value {
+    fn from_value(node: &Node<'_>) -> Result<Self, Misfit> {
+        Ok(match &node.0.value {
+            Value::Text(text) => text.as_str().into(),
+            Value::Boolean(value) => (*value).into(),
+            Value::Integer(Some(number)) => (*number).into(),
+            Value::Float(number) if number.is_finite() => (*number).into(),
+            Value::Integer(None) | Value::Float(_) | Value::Datetime => {
+                return node.misfit("a value that JSON knows");
+            }
+            Value::Array(items) => {
+                items.iter().map(|item| Self::from_value(&Node(item))).collect::<Result<_, _>>()?
+            }
+            Value::Table(table) => {
+                let member = |entry: &Entry| {
+                    Ok((entry.key.clone(), Self::from_value(&Node(&entry.located))?))
+                };
+                Self::Object(table.0.iter().map(member).collect::<Result<_, _>>()?)
+            }
+        })
     }
 }
 

@@ -32,6 +32,7 @@ async fn conduct(script: &str, shards: u32) -> anyhow::Result<Conductor> {
         command: ["sh", "-c", script].map(Into::into).to_vec(),
         phase: phase(PHASE),
         targets: targets("http://127.0.0.1:1", "127.0.0.1:1"),
+        given: Vec::new(),
         journal_dir: folder.path().to_owned(),
         seed: 1,
         shards,

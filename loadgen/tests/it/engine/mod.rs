@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot set up, it fails on")]
 
+mod any_service;
 mod arrivals;
 mod closed_models;
 mod conductor;
+mod http;
 mod instances;
 mod kafka;
 mod orders;
 mod reads;
 mod shop;
 mod sockets;
+mod websocket;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -50,6 +53,7 @@ pub(crate) fn perform_with(
     let plan = Plan {
         scenarios: phase(toml).scenarios,
         targets: targets.clone(),
+        given: Vec::new(),
         journal_dir: folder.path().to_owned(),
         seed: 7,
         run_id: 7,

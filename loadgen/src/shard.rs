@@ -145,10 +145,11 @@ fn work_on_own_runtime(
     orders: UnboundedReceiver<Order>,
     reports: &SyncSender<Report>,
 ) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(TASKS_BETWEEN_EVENTS)
-        .build_local(tokio::runtime::LocalOptions::default())?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if plan.scenarios.iter().any(|scenario| scenario.executor.is_open_model()) {
+        runtime.event_interval(TASKS_BETWEEN_EVENTS);
+    }
+    let runtime = runtime.enable_all().build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async {
         // Ctrl-C reaches the whole terminal; what it means is the parent's to say.
         let _interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());

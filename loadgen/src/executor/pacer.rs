@@ -61,8 +61,8 @@ impl Pacer {
     pub(crate) async fn wake_sleepers(&self) {
         loop {
             let Ok(mut guard) = self.0.timer.readable().await else { return };
-            // Reading takes the expiry away; that it was taken already is no error.
-            let _ = guard.try_io(|timer| timer.get_ref().0.wait().map_err(io::Error::from));
+            // Events come at edges: setting the timer anew takes the expiry away, and saves reading it.
+            guard.clear_ready();
             self.0.armed.set(None);
             self.0.wake_due(Instant::now());
         }

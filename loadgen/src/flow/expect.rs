@@ -5,8 +5,8 @@ use std::time::Duration;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json_path::JsonPath;
 
+use super::json_place::JsonPlace;
 use super::template::{Escape, Names, Scope, Template, parse, parse_json};
 use crate::scenario::reader::TableReader;
 
@@ -65,7 +65,7 @@ impl Demands {
             ("exists", exists.iter().collect()),
         ] {
             for path in paths {
-                if let Err(message) = json_path(path) {
+                if let Err(message) = JsonPlace::new(path) {
                     reader.reject(key, message);
                 }
             }
@@ -89,11 +89,6 @@ fn status_range(text: &str) -> Result<StatusRange, String> {
     let status =
         text.parse().ok().filter(|status| (100..=599).contains(status)).ok_or_else(wrong)?;
     Ok((status, status))
-}
-
-fn json_path(text: &str) -> Result<JsonPath, String> {
-    JsonPath::parse(text)
-        .map_err(|error| format!("{text:?} is no JSON path like \"$.items[0].id\": {error}"))
 }
 
 impl Capture {
@@ -128,8 +123,8 @@ pub(super) enum Demand {
     Status(Vec<StatusRange>),
     Time(Duration),
     Header(String, Template),
-    Json(Box<JsonPath>, Template),
-    Exists(Box<JsonPath>),
+    Json(JsonPlace, Wanted),
+    Exists(JsonPlace),
     Contains(Template),
 }
 
@@ -157,10 +152,11 @@ impl Demand {
         }
         for (path, value) in &demands.json {
             let name = format!("{path} is {value}");
-            all.push((name, Self::Json(Box::new(json_path(path)?), parse_json(value, names)?)));
+            let wanted = Wanted::new(parse_json(value, names)?);
+            all.push((name, Self::Json(JsonPlace::new(path)?, wanted)));
         }
         for path in &demands.exists {
-            all.push((format!("{path} is there"), Self::Exists(Box::new(json_path(path)?))));
+            all.push((format!("{path} is there"), Self::Exists(JsonPlace::new(path)?)));
         }
         if let Some(text) = &demands.contains {
             let name = format!("contains {text}");
@@ -169,18 +165,8 @@ impl Demand {
         Ok(all)
     }
 
-    /// Whether the document has to be read for it.
-    pub(super) const fn needs_json(&self) -> bool {
-        matches!(self, Self::Json(..) | Self::Exists(_))
-    }
-
-    /// Whether it holds. `document` is the body as JSON, where that was asked for and possible.
-    pub(super) fn holds(
-        &self,
-        seen: &Seen<'_>,
-        document: Option<&Value>,
-        scope: &Scope<'_>,
-    ) -> bool {
+    /// Whether it holds.
+    pub(super) fn holds(&self, seen: &Seen<'_>, scope: &Scope<'_>) -> bool {
         match self {
             Self::Status(ranges) => {
                 ranges.iter().any(|(from, to)| (*from..=*to).contains(&seen.status))
@@ -190,22 +176,43 @@ impl Demand {
                 let value = (seen.header)(name);
                 value.is_some_and(|value| contains(value, text.text(scope).as_bytes()))
             }
-            Self::Json(path, wanted) => {
-                let found = document.and_then(|document| path.query(document).first());
-                found.is_some_and(|found| equals(found, &wanted.text(scope)))
+            Self::Json(place, wanted) => {
+                place.find(seen.body).is_some_and(|found| wanted.equals(&found, scope))
             }
-            Self::Exists(path) => document.is_some_and(|document| !path.query(document).is_empty()),
+            Self::Exists(place) => place.find(seen.body).is_some(),
             Self::Contains(text) => contains(seen.body, text.text(scope).as_bytes()),
         }
     }
 }
 
+/// A value that something must equal.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Always(Value),
+    /// It has placeholders.
+    Now(Template),
+}
+
+impl Wanted {
+    fn new(template: Template) -> Self {
+        let constant = template.as_constant().and_then(|text| serde_json::from_str(text).ok());
+        constant.map_or(Self::Now(template), Self::Always)
+    }
+
+    fn equals(&self, found: &Value, scope: &Scope<'_>) -> bool {
+        match self {
+            Self::Always(wanted) => equals(found, wanted),
+            Self::Now(template) => serde_json::from_str(&template.text(scope))
+                .is_ok_and(|wanted: Value| equals(found, &wanted)),
+        }
+    }
+}
+
 /// Numbers are equal by their value, `5` and `5.0` too.
-fn equals(found: &Value, wanted: &str) -> bool {
-    let Ok(wanted) = serde_json::from_str::<Value>(wanted) else { return false };
+fn equals(found: &Value, wanted: &Value) -> bool {
     match (found.as_f64(), wanted.as_f64()) {
         (Some(found), Some(wanted)) => found.total_cmp(&wanted).is_eq(),
-        _ => *found == wanted,
+        _ => found == wanted,
     }
 }
 
@@ -224,7 +231,7 @@ pub(super) fn place(name: &str, captured: &mut Vec<String>) -> usize {
 /// Where a captured value comes from.
 #[derive(Debug)]
 pub(super) enum Finder {
-    Json(Box<JsonPath>),
+    Json(JsonPlace),
     Header(String),
     /// Its first group, or the whole match where it has none.
     Regex(Box<Regex>),
@@ -237,7 +244,7 @@ impl Finder {
     pub(super) fn new(from: &str) -> Result<Self, String> {
         let (kind, rest) = from.split_once(' ').unwrap_or((from, ""));
         match (kind, rest.trim()) {
-            ("json", path) => json_path(path).map(|path| Self::Json(Box::new(path))),
+            ("json", path) => JsonPlace::new(path).map(Self::Json),
             ("header", name) if !name.is_empty() => Ok(Self::Header(name.into())),
             ("regex", pattern) if !pattern.is_empty() => Regex::new(pattern)
                 .map(|regex| Self::Regex(Box::new(regex)))
@@ -249,16 +256,12 @@ impl Finder {
         }
     }
 
-    pub(super) const fn needs_json(&self) -> bool {
-        matches!(self, Self::Json(_))
-    }
-
     /// What is there, as text.
-    pub(super) fn find(&self, seen: &Seen<'_>, document: Option<&Value>) -> Option<String> {
+    pub(super) fn find(&self, seen: &Seen<'_>) -> Option<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         match self {
-            Self::Json(path) => match path.query(document?).first()? {
-                Value::String(text) => Some(text.clone()),
+            Self::Json(place) => match place.find(seen.body)? {
+                Value::String(text) => Some(text),
                 other => Some(other.to_string()),
             },
             Self::Header(name) => (seen.header)(name).map(text),

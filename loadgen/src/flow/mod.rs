@@ -17,6 +17,7 @@ pub(crate) mod context;
 mod expect;
 mod history;
 mod http;
+mod json_place;
 mod kafka_pipe;
 mod known_orders;
 mod order_samples;

@@ -31,8 +31,6 @@ pub(super) struct Step {
     /// Each with the name of its check.
     pub(super) demands: Vec<(String, Demand)>,
     pub(super) captures: Vec<(usize, Finder)>,
-    /// Whether the answer is to be read as JSON.
-    pub(super) needs_json: bool,
     /// Whether a request that met no server may be sent again: the method allows it (RFC 9110 §9.2.2), or a key.
     pub(super) may_repeat: bool,
     pub(super) pause: Span,
@@ -74,8 +72,6 @@ impl Plan {
         let demands = Demand::compile(&step.demands, names)?;
         let finders = step.captures.iter().map(|capture| Finder::new(&capture.from));
         let finders = finders.collect::<Result<Vec<_>, _>>()?;
-        let needs_json = demands.iter().any(|(_, demand)| demand.needs_json())
-            || finders.iter().any(Finder::needs_json);
         let captures = step.captures.iter().zip(finders);
         let captures = captures.map(|(capture, finder)| (place(&capture.name, captured), finder));
         let has_key = is_named("idempotency-key", &step.headers);
@@ -89,7 +85,6 @@ impl Plan {
             body,
             demands,
             captures: captures.collect(),
-            needs_json,
             may_repeat: has_key || !matches!(step.method.as_str(), "POST" | "PATCH"),
             pause: step.pause,
             go_on: step.go_on,

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use rand::RngExt as _;
-use serde_json::Value;
 
 use super::super::Given;
 use super::super::expect::{Demand, Seen};
@@ -274,15 +273,13 @@ impl Judge<'_> {
         let Response { status, body, .. } = *response;
         let header = |name: &str| response.header(name);
         let seen = Seen { status, header: &header, body, took };
-        let document = self.step.needs_json.then(|| serde_json::from_slice::<Value>(body).ok());
-        let document = document.flatten();
         let sequence = || self.asker.next();
         let mut expected = (200..400).contains(&status);
         let mut holds = true;
         {
             let scope = scope(self.asker, &sequence, self.number, self.iteration, captured);
             for ((_, demand), check) in self.step.demands.iter().zip(&self.records.demands) {
-                let met = check.that(demand.holds(&seen, document.as_ref(), &scope));
+                let met = check.that(demand.holds(&seen, &scope));
                 holds &= met;
                 if let Demand::Status(_) = demand {
                     expected = met;
@@ -290,7 +287,7 @@ impl Judge<'_> {
             }
         }
         for ((place, finder), check) in self.step.captures.iter().zip(&self.records.captures) {
-            let found = finder.find(&seen, document.as_ref());
+            let found = finder.find(&seen);
             holds &= check.that(found.is_some());
             if let (Some(value), Some(slot)) = (found, captured.get_mut(*place)) {
                 *slot = value;

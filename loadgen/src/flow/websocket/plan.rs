@@ -39,7 +39,6 @@ pub(super) enum Deed {
 pub(super) struct Expectation {
     pub(super) demands: Vec<(String, Demand)>,
     pub(super) captures: Vec<(usize, Finder)>,
-    pub(super) needs_json: bool,
     pub(super) within: Duration,
 }
 
@@ -86,9 +85,7 @@ impl Deed {
                     .iter()
                     .map(|Capture { name, from }| Ok((place(name, captured), Finder::new(from)?)));
                 let captures = found.collect::<Result<Vec<_>, String>>()?;
-                let needs_json = demands.iter().any(|(_, demand)| demand.needs_json())
-                    || captures.iter().any(|(_, finder)| finder.needs_json());
-                Self::Expect(Expectation { demands, captures, needs_json, within: *within })
+                Self::Expect(Expectation { demands, captures, within: *within })
             }
         })
     }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
-use serde_json::Value;
 
 use super::super::context::Open;
 use super::super::expect::Seen;
@@ -207,17 +206,14 @@ impl Talk<'_> {
     /// Whether a message is what was expected; then its values are captured.
     fn meets(&mut self, expectation: &Expectation, message: &[u8], took: Duration) -> bool {
         let seen = Seen { status: 0, header: &|_| None, body: message, took };
-        let document =
-            expectation.needs_json.then(|| serde_json::from_slice::<Value>(message).ok());
-        let document = document.flatten();
         let sequence = || self.talker.next();
         let scope = self.talker.scope(&sequence, self.number, self.iteration, &self.captured);
         let mut demands = expectation.demands.iter();
-        if !demands.all(|(_, demand)| demand.holds(&seen, document.as_ref(), &scope)) {
+        if !demands.all(|(_, demand)| demand.holds(&seen, &scope)) {
             return false;
         }
         let find = |(place, finder): &(usize, super::super::expect::Finder)| {
-            Some((*place, finder.find(&seen, document.as_ref())?))
+            Some((*place, finder.find(&seen)?))
         };
         let Some(found) = expectation.captures.iter().map(find).collect::<Option<Vec<_>>>() else {
             return false;

@@ -30,7 +30,8 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut run = faces_run::Run::at(arguments.from);
+    let mut run = faces_run::Run::detailed();
+    (0..arguments.from).for_each(|_| run.step());
     let (updates, receiver) = watch::channel(Arc::new(run.dashboard()));
     let (actions, mut asked) = mpsc::channel(4);
     let screen = async {

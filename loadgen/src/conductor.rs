@@ -5,18 +5,19 @@ mod crew;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::course::{Change, Course, Follow, Percent};
 use crate::executor::schedule::Stripe;
 use crate::flow::{Given, Targets};
 use crate::metrics::{Aggregate, LoadState, names};
 use crate::report::Validity;
 use crate::scenario::Phase;
-use crate::shard::{Order, Report};
+use crate::shard::{HEAD_START, Order, Report};
 use crate::threshold::{self, ThresholdVerdict};
 use crew::{Crew, ShardProcess};
 
@@ -26,6 +27,9 @@ const THRESHOLD_INTERVAL: Duration = Duration::from_secs(2);
 const REPORTS_WAITING: usize = 256;
 /// Beyond this the generator is said to lag, by its 99th percentile.
 const SEND_LAG_PERCENTILE: f64 = 99.0;
+/// From an order to the moment for which it is given: longer than it takes to reach every shard, so that all
+/// follow it at the same moment of plan time and before they come to it.
+const NOTICE: Duration = Duration::from_millis(100);
 
 pub struct ConductorOptions {
     /// How to start one load child: a program and its arguments.
@@ -39,11 +43,20 @@ pub struct ConductorOptions {
     pub seed: u64,
     /// Load processes; 1 is enough for what two cores can carry.
     pub shards: u32,
+    /// Which part of the test is this machine's.
+    pub segment: Stripe,
+    /// Prepare everything and start with [`Control::Resume`].
+    pub paused: bool,
 }
 
 /// What to do with a running test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
+    /// Let plan time stand still: nothing starts, running iterations end.
+    Pause,
+    Resume,
+    /// From now on so much of the plan's rate, or of its virtual users in closed models.
+    Rate(Percent),
     /// Start no more iterations and let those that run end, within their `gracefulStop`.
     Stop,
     /// End at once. There will be no result.
@@ -66,6 +79,7 @@ pub struct Conductor {
     pids: Vec<u32>,
     control: mpsc::UnboundedSender<Control>,
     state: watch::Receiver<Arc<LoadState>>,
+    course: Follow,
     work: JoinHandle<anyhow::Result<LoadResult>>,
 }
 
@@ -85,14 +99,22 @@ impl Conductor {
             shard.until_ready().await?;
         }
         for shard in &mut shards {
+            if options.paused {
+                shard.order(Order::Pause { at: Duration::ZERO }).await?;
+            }
             shard.order(Order::Start).await?;
         }
+        let mut course = Course::new(Instant::now() + HEAD_START);
+        if options.paused {
+            course.pause(Duration::ZERO);
+        }
+        let (steer, course) = watch::channel(course);
         let (publish, state) = watch::channel(Arc::default());
         let (control, controls) = mpsc::unbounded_channel();
         let pids = shards.iter().map(|shard| shard.pid).collect();
-        let performance = Performance::new(options.phase, publish);
+        let performance = Performance::new(options.phase, publish, steer);
         let work = tokio::spawn(performance.conduct(shards, controls));
-        Ok(Self { pids, control, state, work })
+        Ok(Self { pids, control, state, course: Follow::new(course), work })
     }
 
     /// The load processes.
@@ -105,6 +127,12 @@ impl Conductor {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<LoadState>> {
         self.state.clone()
+    }
+
+    /// The plan's clock and what was done to its rate.
+    #[must_use]
+    pub fn course(&self) -> Follow {
+        self.course.clone()
     }
 
     /// Takes effect as soon as the shards read it.
@@ -143,6 +171,7 @@ struct Performance {
     phase: Phase,
     load: LoadState,
     publish: watch::Sender<Arc<LoadState>>,
+    steer: watch::Sender<Course>,
     aborted: bool,
     stopped: bool,
     /// When the shards were told to start no more.
@@ -150,11 +179,16 @@ struct Performance {
 }
 
 impl Performance {
-    fn new(phase: Phase, publish: watch::Sender<Arc<LoadState>>) -> Self {
+    fn new(
+        phase: Phase,
+        publish: watch::Sender<Arc<LoadState>>,
+        steer: watch::Sender<Course>,
+    ) -> Self {
         Self {
             phase,
             load: LoadState::new(),
             publish,
+            steer,
             aborted: false,
             stopped: false,
             stopped_after: None,
@@ -173,13 +207,7 @@ impl Performance {
         while crew.playing > 0 {
             tokio::select! {
                 biased;
-                Some(control) = controls.recv() => match control {
-                    Control::Kill => bail!("the load was killed"),
-                    Control::Stop => {
-                        self.stopped = true;
-                        self.stop(&mut crew).await;
-                    }
-                },
+                Some(control) = controls.recv() => self.obey(control, &mut crew).await?,
                 report = reports.recv() => {
                     let Some((index, report)) = report else { bail!("all load shards are gone") };
                     self.take(&mut crew, index, report?)?;
@@ -194,9 +222,38 @@ impl Performance {
         Ok(self.result())
     }
 
+    async fn obey(&mut self, control: Control, crew: &mut Crew) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let at = self.steer.borrow().elapsed(now + NOTICE);
+        match control {
+            Control::Kill => bail!("the load was killed"),
+            Control::Stop => {
+                self.stopped = true;
+                self.stop(crew).await;
+            }
+            Control::Pause if self.steer.borrow().will_pause() => {}
+            Control::Pause => {
+                crew.tell(Order::Pause { at }).await;
+                self.steer.send_modify(|course| course.pause(at));
+            }
+            Control::Resume => {
+                crew.tell(Order::Resume).await;
+                self.steer.send_modify(|course| course.resume(now + HEAD_START));
+            }
+            // The shards count the changes as this side does, so they refuse the same ones.
+            Control::Rate(rate) => {
+                crew.tell(Order::Rate { at, rate }).await;
+                self.steer.send_modify(|course| {
+                    course.scale(Change { at, rate });
+                });
+            }
+        }
+        Ok(())
+    }
+
     async fn stop(&mut self, crew: &mut Crew) {
         self.stopped_after.get_or_insert(self.load.elapsed());
-        crew.stop().await;
+        crew.tell(Order::Stop).await;
     }
 
     fn take(

@@ -6,6 +6,7 @@
 //! | [`preflight`] | says whether this machine can carry them |
 //! | [`conductor`] | starts the load processes, merges what they tell, judges |
 //! | [`shard`] | is such a process |
+//! | [`course`] | a plan's clock, and what is changed while it goes on |
 //! | [`executor`] | starts iterations when they are due |
 //! | [`vu`] | all that the engine knows of the work it starts |
 //! | [`flow`] | what users do with the shop |
@@ -20,6 +21,7 @@
 
 mod client;
 pub mod conductor;
+pub mod course;
 pub mod executor;
 pub mod flow;
 pub mod journal;

@@ -6,6 +6,9 @@
 //! | `{"ready":true}` | out | everything is prepared |
 //! | `"start"` | in | begin; all shards at once |
 //! | `{"snapshot":{…}}` | out | what happened since the last, four times a second |
+//! | `{"pause":{"at":…}}` | in | stand still when plan time comes to `at` ([`crate::course`]) |
+//! | `"resume"` | in | go on |
+//! | `{"rate":{"at":…,"rate":150}}` | in | from `at` on, 150 % of the plan's rate and users |
 //! | `"stop"` | in | start no more iterations, end those that run |
 //! | `{"finished":true}` | out, last | all has been told |
 //! | `{"failed":"…"}` | out, last | why there is no result |
@@ -22,9 +25,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use crate::client::target::Traffic;
+use crate::course::{Change, Course, Percent};
 use crate::executor::Run;
+use crate::executor::clock::Clock;
 use crate::executor::pacer::Pacer;
 use crate::executor::schedule::Stripe;
 use crate::executor::vu_pool::VuPool;
@@ -40,7 +46,7 @@ pub const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
 /// Snapshots on their way to a parent that is busy; beyond that the shard waits.
 const LINES_IN_FLIGHT: usize = 64;
 /// Between "start" and the first intended start, so that nothing is late before it begins.
-const HEAD_START: Duration = Duration::from_millis(20);
+pub(crate) const HEAD_START: Duration = Duration::from_millis(20);
 
 /// Tasks that run before the shard looks for due starts and new answers again. With the runtime's own
 /// number, 61, a burst of answers alone made starts ten milliseconds late.
@@ -57,8 +63,15 @@ pub struct Plan {
     pub seed: u64,
     /// Tells this run's keys and topics from those of every other run.
     pub run_id: u64,
-    /// Which part of the work is this shard's.
+    /// Which part of the whole test is this machine's.
+    #[serde(default = "whole")]
+    pub segment: Stripe,
+    /// Which part of that is this shard's.
     pub stripe: Stripe,
+}
+
+fn whole() -> Stripe {
+    Stripe::WHOLE
 }
 
 /// What the parent says while the shard works.
@@ -66,6 +79,16 @@ pub struct Plan {
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     Start,
+    /// Stand still when plan time comes to `at`. Before [`Order::Start`]: at the very beginning.
+    Pause {
+        at: Duration,
+    },
+    Resume,
+    /// From plan time `at` on, so much of the plan's rate.
+    Rate {
+        at: Duration,
+        rate: Percent,
+    },
     Stop,
 }
 
@@ -145,16 +168,24 @@ fn work_on_own_runtime(
     orders: UnboundedReceiver<Order>,
     reports: &SyncSender<Report>,
 ) -> anyhow::Result<()> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    if plan.scenarios.iter().any(|scenario| scenario.executor.is_open_model()) {
-        runtime.event_interval(TASKS_BETWEEN_EVENTS);
-    }
-    let runtime = runtime.enable_all().build_local(tokio::runtime::LocalOptions::default())?;
+    let runtime = runtime(&plan.scenarios)?;
     runtime.block_on(async {
         // Ctrl-C reaches the whole terminal; what it means is the parent's to say.
         let _interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
         Shard::prepare(plan).await?.run(orders, |report| drop(reports.send(report))).await
     })
+}
+
+/// The runtime of a shard's thread, for these scenarios.
+///
+/// # Errors
+/// When the system gives it no timer or no events.
+pub fn runtime(scenarios: &[Scenario]) -> std::io::Result<tokio::runtime::LocalRuntime> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if scenarios.iter().any(|scenario| scenario.executor.is_open_model()) {
+        runtime.event_interval(TASKS_BETWEEN_EVENTS);
+    }
+    runtime.enable_all().build_local(tokio::runtime::LocalOptions::default())
 }
 
 /// A prepared shard. Runs within one thread's [`tokio::runtime::LocalRuntime`].
@@ -167,7 +198,8 @@ pub struct Shard {
 struct Job {
     scenario: Scenario,
     work: Rc<dyn Work>,
-    pool: Rc<VuPool>,
+    /// Its part of the whole test and its users; none where there are fewer users than shards.
+    share: Option<(Stripe, Rc<VuPool>)>,
     traffic: Rc<Traffic>,
     data_sent: CounterId,
     data_received: CounterId,
@@ -179,18 +211,33 @@ impl Shard {
     /// # Errors
     /// When a target has no address, the journal cannot be created, or a scenario cannot be prepared.
     pub async fn prepare(plan: Plan) -> anyhow::Result<Self> {
+        Self::prepare_with(plan, &|_| None).await
+    }
+
+    /// Likewise, with work of the caller's own for the scenarios for which it has some.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub async fn prepare_with(
+        plan: Plan,
+        own: &dyn Fn(&Scenario) -> Option<Rc<dyn Work>>,
+    ) -> anyhow::Result<Self> {
         crate::preflight::raise_descriptor_limit()?;
         let services = Services::resolve(&plan.targets).await?;
         let journal = Journal::create(&journal::path(&plan.journal_dir, plan.stripe.index))?;
-        let ids = (plan.seed, plan.run_id);
+        // Machines that share a test are not to order the same things.
+        let seed = plan.seed.wrapping_add(u64::from(plan.segment.index) << 32);
+        let ids = (seed, plan.run_id);
         let shared = Rc::new(Shared::new(services, plan.stripe, ids, Some(journal)));
+        let whole =
+            Whole { targets: &plan.targets, given: &plan.given, segment: plan.segment, own };
         let jobs: Vec<_> = plan
             .scenarios
             .into_iter()
             .enumerate()
             .map(|(index, scenario)| {
                 let name = scenario.name.clone();
-                Job::new(&shared, (&plan.targets, &plan.given), index, scenario)
+                Job::new(&shared, &whole, index, scenario)
                     .with_context(|| format!("scenario {name}"))
             })
             .collect::<anyhow::Result<_>>()?;
@@ -210,71 +257,102 @@ impl Shard {
         report: impl Fn(Report),
     ) -> anyhow::Result<()> {
         report(Report::Ready(true));
+        let (steer, course) = watch::channel(Course::new(Instant::now()));
         while let Some(order) = orders.recv().await {
-            match order {
-                Order::Start => break,
-                Order::Stop => self.shared.stop.cancel(),
+            if order == Order::Start {
+                break;
             }
+            self.obey(order, &steer);
         }
-        let start = Instant::now() + HEAD_START;
-        let stop = self.shared.stop.clone();
-        let obey = async move {
+        steer.send_modify(|course| course.start(Instant::now() + HEAD_START));
+        let obey = async {
             while let Some(order) = orders.recv().await {
-                if order == Order::Stop {
-                    stop.cancel();
-                }
+                self.obey(order, &steer);
             }
             std::future::pending::<()>().await;
         };
+        let now = || steer.borrow().elapsed(Instant::now());
         let snapshots = async {
             let mut ticks = tokio::time::interval(SNAPSHOT_INTERVAL);
             loop {
                 ticks.tick().await;
-                report(self.snapshot(start));
+                report(self.snapshot(now()));
             }
         };
         tokio::select! {
             biased;
             () = self.pacer.wake_sleepers() => bail!("the pacer's timer is gone"),
-            () = self.run_jobs(start) => {}
+            () = self.run_jobs(&course) => {}
             () = obey => {}
             () = snapshots => {}
         }
-        report(self.snapshot(start));
+        report(self.snapshot(now()));
         self.shared.close_journal()
     }
 
-    async fn run_jobs(&self, start: Instant) {
+    fn obey(&self, order: Order, steer: &watch::Sender<Course>) {
+        match order {
+            Order::Start => {}
+            Order::Pause { at } => steer.send_modify(|course| course.pause(at)),
+            Order::Resume => {
+                let from = Instant::now() + HEAD_START;
+                steer.send_modify(|course| course.resume(from));
+            }
+            Order::Rate { at, rate } => steer.send_modify(|course| {
+                if !course.scale(Change { at, rate }) {
+                    tracing::warn!("the rate was changed too often: it stays as it is");
+                }
+            }),
+            Order::Stop => self.shared.stop.cancel(),
+        }
+    }
+
+    async fn run_jobs(&self, course: &watch::Receiver<Course>) {
         let jobs = self.jobs.iter().map(|job| async {
-            let run = Run {
-                start: start + job.scenario.start_time,
-                graceful_stop: job.scenario.graceful_stop,
-                stripe: self.shared.stripe,
-                pacer: self.pacer.clone(),
-                stop: self.shared.stop.clone(),
-                pool: Rc::clone(&job.pool),
-            };
-            run.execute(&job.scenario.executor).await;
+            if let Some((stripe, pool)) = &job.share {
+                let clock = Clock {
+                    start_time: job.scenario.start_time,
+                    course: course.clone(),
+                    pacer: self.pacer.clone(),
+                    stop: self.shared.stop.clone(),
+                };
+                let run = Run {
+                    clock,
+                    graceful_stop: job.scenario.graceful_stop,
+                    stripe: *stripe,
+                    pool: Rc::clone(pool),
+                };
+                run.execute(&job.scenario.executor).await;
+            }
             job.work.tear_down().await;
         });
         futures_util::future::join_all(jobs).await;
     }
 
-    fn snapshot(&self, start: Instant) -> Report {
+    fn snapshot(&self, elapsed: Duration) -> Report {
         let registry = &self.shared.registry;
         for job in &self.jobs {
             registry.add(job.data_sent, job.traffic.sent.take());
             registry.add(job.data_received, job.traffic.received.take());
         }
         self.shared.flush_journal();
-        Report::Snapshot(registry.snapshot(start.elapsed()))
+        Report::Snapshot(registry.snapshot(elapsed))
     }
+}
+
+/// What all jobs of a plan are told.
+struct Whole<'a> {
+    targets: &'a Targets,
+    given: &'a Given,
+    segment: Stripe,
+    /// The caller's own work, see [`Shard::prepare_with`].
+    own: &'a dyn Fn(&Scenario) -> Option<Rc<dyn Work>>,
 }
 
 impl Job {
     fn new(
         shared: &Rc<Shared>,
-        (targets, given): (&Targets, &Given),
+        whole: &Whole<'_>,
         index: usize,
         scenario: Scenario,
     ) -> anyhow::Result<Self> {
@@ -292,12 +370,20 @@ impl Job {
             index,
             tags: tags.clone(),
             traffic: Rc::clone(&traffic),
-            env: shop_urls::with(&scenario.env, targets),
-            given: given.clone(),
+            env: shop_urls::with(&scenario.env, whole.targets),
+            given: whole.given.clone(),
         };
-        let work = scenario.flow.work(context)?;
-        let (max, open) = (scenario.executor.max_vus(), scenario.executor.is_open_model());
-        let pool = VuPool::new(Rc::clone(&work), shared.stripe, max, open, registry, &borrowed);
-        Ok(Self { pool: Rc::new(pool), scenario, work, traffic, data_sent, data_received })
+        let work = match (whole.own)(&scenario) {
+            Some(work) => work,
+            None => scenario.flow.work(context)?,
+        };
+        let executor = &scenario.executor;
+        let (most, open) = (executor.most_vus(), executor.is_open_model());
+        let stripe = shared.stripe.with_users(whole.segment, executor.max_vus());
+        let share = stripe.map(|stripe| {
+            let work = Rc::clone(&work);
+            (stripe, Rc::new(VuPool::new(work, stripe, most, open, registry, &borrowed)))
+        });
+        Ok(Self { share, scenario, work, traffic, data_sent, data_received })
     }
 }

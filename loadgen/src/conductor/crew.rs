@@ -56,6 +56,7 @@ impl ShardProcess {
             journal_dir: options.journal_dir.clone(),
             seed: options.seed,
             run_id,
+            segment: options.segment,
             stripe,
         };
         shard.say(&plan).await?;
@@ -63,9 +64,7 @@ impl ShardProcess {
     }
 
     async fn say(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(line)?;
-        line.push(b'\n');
-        let said = self.orders.write_all(&line).await;
+        let said = self.orders.write_all(&json_line(line)?).await;
         said.with_context(|| format!("load shard {} does not listen", self.index))
     }
 
@@ -82,6 +81,12 @@ impl ShardProcess {
             _ => bail!("load shard {} died before it was ready", self.index),
         }
     }
+}
+
+fn json_line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 async fn next_report(
@@ -143,10 +148,12 @@ impl Crew {
         }
     }
 
-    pub(super) async fn stop(&mut self) {
+    pub(super) async fn tell(&mut self, order: Order) {
+        // Serializing into memory has no way to fail.
+        let Ok(line) = json_line(&order) else { return };
         for member in &mut self.members {
             // One that does not listen is about to be reported dead.
-            let _ = member.orders.write_all(b"\"stop\"\n").await;
+            let _ = member.orders.write_all(&line).await;
         }
     }
 

@@ -6,5 +6,5 @@ use super::schedule::Arrivals;
 use super::{Run, arrivals};
 
 pub(super) async fn run(run: &Run, rate: f64, time_unit: Duration, duration: Duration) {
-    arrivals::run(run, &Arrivals::constant(rate, time_unit, duration)).await;
+    arrivals::run(run, Arrivals::constant(rate, time_unit, duration)).await;
 }

@@ -7,36 +7,35 @@
 //! | `constant_vus` | whenever one of a fixed number of users is free |
 //! | `ramping_vus` | likewise, while the number follows stages |
 //! | `per_vu_iterations` | likewise, a fixed number of times for each user |
+//! | `shared_iterations` | likewise, a fixed number of times for all of them together |
 
 mod arrivals;
+pub(crate) mod clock;
 mod constant_arrival_rate;
 mod constant_vus;
+mod crew;
 pub(crate) mod pacer;
 mod per_vu_iterations;
 mod ramping_arrival_rate;
 mod ramping_vus;
 pub mod schedule;
+mod shared_iterations;
+mod stripe;
 pub(crate) mod vu_pool;
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-
-use tokio_util::sync::CancellationToken;
+use std::time::Duration;
 
 use crate::scenario::Executor;
-use pacer::Pacer;
+use clock::Clock;
 use schedule::Stripe;
 use vu_pool::VuPool;
 
 /// What an executor works with.
 pub(crate) struct Run {
-    /// When the scenario starts: the phase's start and the scenario's `startTime`.
-    pub(crate) start: Instant,
+    pub(crate) clock: Clock,
     pub(crate) graceful_stop: Duration,
     pub(crate) stripe: Stripe,
-    pub(crate) pacer: Pacer,
-    /// Cancelled when the test is to end early.
-    pub(crate) stop: CancellationToken,
     pub(crate) pool: Rc<VuPool>,
 }
 
@@ -44,7 +43,7 @@ impl Run {
     /// Runs a scenario until its last iteration has ended or has been cut off.
     pub(crate) async fn execute(self, executor: &Executor) {
         self.pool.allocate(self.first_vus(executor));
-        if self.wait_until(Duration::ZERO).await {
+        if self.clock.reach(Duration::ZERO).await {
             match executor {
                 Executor::ConstantArrivalRate { rate, time_unit, duration, .. } => {
                     constant_arrival_rate::run(&self, *rate, *time_unit, *duration).await;
@@ -61,6 +60,9 @@ impl Run {
                 Executor::PerVuIterations { vus, iterations, max_duration } => {
                     per_vu_iterations::run(&self, *vus, *iterations, *max_duration).await;
                 }
+                Executor::SharedIterations { vus, iterations, max_duration } => {
+                    shared_iterations::run(&self, *vus, *iterations, *max_duration).await;
+                }
             }
         }
         self.pool.drain(self.graceful_stop).await;
@@ -74,12 +76,18 @@ impl Run {
         }
     }
 
-    /// Waits for a moment counted from the scenario's start; false when the test is to end first.
-    async fn wait_until(&self, offset: Duration) -> bool {
+    /// The end of a scenario that has so many iterations to start and has not started `left` of them. Those
+    /// that run have until `max_duration`, and only then `gracefulStop`.
+    async fn drop_rest(&self, max_duration: Duration, left: u64) {
+        if self.clock.is_stopped() {
+            // Whoever ends a test early wants no more of them.
+            return;
+        }
+        self.pool.count_dropped(left);
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => false,
-            () = self.pacer.sleep_until(self.start + offset) => true,
+            () = self.pool.all_ended() => {}
+            _ = self.clock.reach(max_duration) => {}
         }
     }
 }

@@ -7,5 +7,5 @@ use super::{Run, arrivals};
 use crate::scenario::Stage;
 
 pub(super) async fn run(run: &Run, start_rate: f64, time_unit: Duration, stages: &[Stage]) {
-    arrivals::run(run, &Arrivals::ramping(start_rate, time_unit, stages)).await;
+    arrivals::run(run, Arrivals::ramping(start_rate, time_unit, stages)).await;
 }

@@ -1,32 +1,12 @@
 //! When iterations are meant to start. Pure arithmetic: iteration `i` has one moment, whatever
 //! happened to those before it, so that nothing drifts.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use super::stripe::Stripe;
+use crate::course::{Change, Percent};
 use crate::scenario::Stage;
-
-/// The part of the work that one shard does: every `of`-th, beginning with `index`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stripe {
-    pub index: u32,
-    pub of: u32,
-}
-
-impl Stripe {
-    /// How many of `count` things belong to this shard.
-    #[must_use]
-    pub fn share(self, count: u32) -> u32 {
-        (count + self.of - 1 - self.index) / self.of
-    }
-
-    /// The number, over all shards, of this shard's `local`th iteration.
-    #[must_use]
-    pub fn number(self, local: u64) -> u64 {
-        local * u64::from(self.of) + u64::from(self.index)
-    }
-}
 
 /// A plan of arrivals: one after the other, at a rate that is constant or follows stages.
 #[derive(Debug, Clone)]
@@ -49,6 +29,12 @@ struct Leg {
 impl Leg {
     fn arrivals(&self) -> f64 {
         (self.from + self.to) / 2.0 * self.seconds
+    }
+
+    /// How many have arrived after so many seconds of the leg.
+    fn arrived(&self, seconds: f64) -> f64 {
+        let rate = self.from + (self.to - self.from) * (seconds / self.seconds);
+        (self.from + rate) / 2.0 * seconds
     }
 
     /// The moment within the leg when `count` have arrived: the solution of
@@ -94,9 +80,31 @@ impl Arrivals {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "2^53 arrivals are more than any test has")]
     pub fn start_of(&self, i: u64) -> Option<Duration> {
-        let count = i as f64;
+        self.moment_of(i as f64)
+    }
+
+    /// When so many, a fraction included, have arrived.
+    fn moment_of(&self, count: f64) -> Option<Duration> {
         let leg = self.legs.iter().find(|leg| count < leg.before + leg.arrivals())?;
         Some(Duration::from_secs_f64(leg.start + leg.time_of(count - leg.before)))
+    }
+
+    /// How many are due before `at`.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded up, positive"
+    )]
+    pub fn due_by(&self, at: Duration) -> u64 {
+        self.arrived(at).ceil() as u64
+    }
+
+    /// How many, a fraction included, have arrived by then.
+    fn arrived(&self, at: Duration) -> f64 {
+        let at = at.as_secs_f64();
+        let Some(leg) = self.legs.iter().rev().find(|leg| leg.start <= at) else { return 0.0 };
+        leg.before + leg.arrived((at - leg.start).min(leg.seconds))
     }
 
     /// When the plan is over.
@@ -104,6 +112,48 @@ impl Arrivals {
     pub fn end(&self) -> Duration {
         let end = self.legs.last().map_or(0.0, |leg| leg.start + leg.seconds);
         Duration::from_secs_f64(end)
+    }
+}
+
+/// A plan of arrivals whose rate is changed while it goes on. Iteration `i` still has one moment, and the
+/// same in every shard that knows of the same changes.
+#[derive(Debug, Clone)]
+pub struct Paced {
+    plan: Arrivals,
+    /// How it goes at present: since so many were due, where the plan had so many, at this factor.
+    due: f64,
+    planned: f64,
+    factor: f64,
+    /// Changes that no asked-for arrival has come to yet.
+    coming: VecDeque<Change>,
+}
+
+impl Paced {
+    #[must_use]
+    pub fn new(plan: Arrivals) -> Self {
+        let factor = Percent::PLAN.factor();
+        Self { plan, due: 0.0, planned: 0.0, factor, coming: VecDeque::new() }
+    }
+
+    /// From `change.at` on, arrivals come at so much of the plan's rate. Changes come in the order of time.
+    pub fn change(&mut self, change: Change) {
+        self.coming.push_back(change);
+    }
+
+    /// When arrival `i` is due, counted from the scenario's start. `None` when the plan is over. To be asked
+    /// in the order of `i`.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 arrivals are more than any test has")]
+    pub fn start_of(&mut self, i: u64) -> Option<Duration> {
+        loop {
+            let planned = self.planned + (i as f64 - self.due) / self.factor;
+            let start = self.plan.moment_of(planned);
+            let passed = |change: &mut Change| start.is_none_or(|start| start >= change.at);
+            let Some(Change { at, rate }) = self.coming.pop_front_if(passed) else { return start };
+            let planned = self.plan.arrived(at);
+            self.due += (planned - self.planned) * self.factor;
+            self.planned = planned;
+            self.factor = rate.factor();
+        }
     }
 }
 
@@ -217,17 +267,73 @@ mod tests {
             prop_assert!(starts.last().is_none_or(|last| *last <= plan.end() + Duration::from_micros(1)));
         }
 
+        /// Rates by construction: whatever the plan, the time unit and the number of shards, as many start by any
+        /// moment as the plan's integral says, and the shards' starts together are the plan's.
         #[test]
-        fn stripes_share_without_gap_or_overlap(count in 0_u32..10_000, of in 1_u32..9) {
-            let shares = (0..of).map(|index| Stripe { index, of }.share(count));
-            prop_assert_eq!(shares.sum::<u32>(), count);
-            let numbers = (0..of).flat_map(|index| {
+        fn the_shards_starts_are_the_plan_and_the_plan_keeps_its_rate(
+            start_rate in 0_u32..2000,
+            unit_ms in 100_u64..90_000,
+            stages in prop::collection::vec((0_u64..20, 0_u32..2000), 1..5),
+            of in 1_u32..7,
+        ) {
+            let stages: Vec<_> =
+                stages.into_iter().map(|(s, target)| stage(s, f64::from(target))).collect();
+            let unit = Duration::from_millis(unit_ms);
+            let plan = Arrivals::ramping(f64::from(start_rate), unit, &stages);
+            let starts: Vec<_> = (0..).map_while(|i| plan.start_of(i)).collect();
+            let mut shards = Vec::new();
+            for index in 0..of {
                 let stripe = Stripe { index, of };
-                (0..u64::from(stripe.share(count))).map(move |local| stripe.number(local))
-            });
-            let mut numbers: Vec<_> = numbers.collect();
-            numbers.sort_unstable();
-            prop_assert!(numbers.into_iter().eq(0..u64::from(count)));
+                shards.extend((0..).map_while(|local| plan.start_of(stripe.number(local))));
+            }
+            shards.sort_unstable();
+            prop_assert_eq!(&shards, &starts);
+            for second in 0..=plan.end().as_secs() {
+                let at = Duration::from_secs(second);
+                let started = starts.partition_point(|start| *start < at) as f64;
+                prop_assert!((started - plan.arrived(at)).abs() <= 1.0 + 1e-6);
+            }
+        }
+
+        /// Whoever turns the rate: from then on as many start as the plan's integral says times the factor,
+        /// without a jump, and in all shards together every number once.
+        #[test]
+        fn a_changed_rate_has_neither_a_jump_nor_anything_to_catch_up_with(
+            rate in 1_u32..500,
+            target in 0_u32..500,
+            turns in prop::collection::vec((0_u64..30_000, 0_u32..40, any::<bool>()), 0..6),
+            of in 1_u32..5,
+        ) {
+            let plan = Arrivals::ramping(f64::from(rate), SECOND, &[stage(20, f64::from(target))]);
+            let mut changes: Vec<_> = turns
+                .into_iter()
+                .map(|(at, steps, up)| {
+                    let turn = if up { Percent::more } else { Percent::less };
+                    let rate = (0..steps).fold(Percent::PLAN, |rate, _| turn(rate));
+                    Change { at: Duration::from_millis(at), rate }
+                })
+                .collect();
+            changes.sort_by_key(|change| change.at);
+            let starts = |stripe: Stripe| -> Vec<_> {
+                let mut paced = Paced::new(plan.clone());
+                changes.iter().for_each(|change| paced.change(*change));
+                (0..).map_while(|local| paced.start_of(stripe.number(local))).collect()
+            };
+            let all = starts(Stripe::WHOLE);
+            prop_assert!(all.is_sorted());
+            let mut shards: Vec<_> =
+                (0..of).flat_map(|index| starts(Stripe { index, of })).collect();
+            shards.sort_unstable();
+            prop_assert_eq!(&shards, &all);
+            let mut wanted = 0.0;
+            let (mut from, mut factor) = (Duration::ZERO, 1.0);
+            let end = Change { at: plan.end(), rate: Percent::PLAN };
+            for change in changes.iter().filter(|change| change.at < plan.end()).chain([&end]) {
+                wanted += (plan.arrived(change.at) - plan.arrived(from)) * factor;
+                let started = all.partition_point(|start| *start < change.at) as f64;
+                prop_assert!((started - wanted).abs() <= 1.0 + 1e-6, "{started} for {wanted}");
+                (from, factor) = (change.at, change.rate.factor());
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::reader::TableReader;
+use crate::course::Percent;
 
 /// More virtual users than this on one machine is a slip of the finger.
 const MOST_VUS: u32 = 1_000_000;
@@ -19,6 +20,7 @@ pub enum Executor {
     ConstantVus { vus: u32, duration: Duration },
     RampingVus { start_vus: u32, stages: Vec<Stage>, graceful_ramp_down: Duration },
     PerVuIterations { vus: u32, iterations: u64, max_duration: Duration },
+    SharedIterations { vus: u32, iterations: u64, max_duration: Duration },
 }
 
 /// The target is reached at the end of the stage, in a straight line from the target before.
@@ -36,12 +38,13 @@ pub struct VuRange {
     pub max: u32,
 }
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "constant-arrival-rate",
     "ramping-arrival-rate",
     "constant-vus",
     "ramping-vus",
     "per-vu-iterations",
+    "shared-iterations",
 ];
 
 /// Reads `executor` and the options that belong to it.
@@ -67,7 +70,16 @@ pub(super) fn executor(reader: &mut TableReader<'_>) -> Option<Executor> {
             Executor::ConstantVus { vus: vus(reader), duration: some_time(reader, "duration") }
         }
         "ramping-vus" => ramping_vus(reader),
-        _ => per_vu_iterations(reader),
+        "per-vu-iterations" => {
+            let (vus, iterations, max_duration) = iterations(reader);
+            Executor::PerVuIterations { vus, iterations, max_duration }
+        }
+        _ => {
+            let (vus, iterations, max_duration) = iterations(reader);
+            let enough = iterations >= u64::from(vus);
+            reader.ensure("iterations", enough, "must not be fewer than the virtual users");
+            Executor::SharedIterations { vus, iterations, max_duration }
+        }
     };
     Some(executor)
 }
@@ -106,12 +118,16 @@ fn vus(reader: &mut TableReader<'_>) -> u32 {
 fn vu_range(reader: &mut TableReader<'_>) -> VuRange {
     let pre_allocated = reader.required("preAllocatedVUs");
     let max = reader.or("maxVUs", pre_allocated);
-    let allowed = 1..=MOST_VUS;
     let message = "must lie between 1 and 1,000,000";
-    reader.ensure("preAllocatedVUs", allowed.contains(&pre_allocated), message);
     if reader.has("maxVUs") {
-        reader.ensure("maxVUs", allowed.contains(&max), message);
+        // All of them may come when they are needed.
+        let most = "must be at most 1,000,000";
+        reader.ensure("preAllocatedVUs", pre_allocated <= MOST_VUS, most);
+        reader.ensure("maxVUs", (1..=MOST_VUS).contains(&max), message);
         reader.ensure("maxVUs", max >= pre_allocated, "must not be below preAllocatedVUs");
+    } else {
+        let allowed = (1..=MOST_VUS).contains(&pre_allocated);
+        reader.ensure("preAllocatedVUs", allowed, message);
     }
     VuRange { pre_allocated, max }
 }
@@ -126,13 +142,14 @@ fn ramping_vus(reader: &mut TableReader<'_>) -> Executor {
     Executor::RampingVus { start_vus, stages, graceful_ramp_down }
 }
 
-fn per_vu_iterations(reader: &mut TableReader<'_>) -> Executor {
+/// Of a scenario that has a number of them: users, iterations, and how long they may take.
+fn iterations(reader: &mut TableReader<'_>) -> (u32, u64, Duration) {
     let vus = vus(reader);
     let iterations = reader.or("iterations", 1);
     reader.ensure("iterations", iterations > 0, "must be above 0");
     let max_duration = reader.or("maxDuration", Duration::from_secs(600));
     reader.ensure("maxDuration", !max_duration.is_zero(), "must be longer than nothing");
-    Executor::PerVuIterations { vus, iterations, max_duration }
+    (vus, iterations, max_duration)
 }
 
 fn stages(reader: &mut TableReader<'_>, highest: f64) -> Vec<Stage> {
@@ -156,6 +173,7 @@ impl Executor {
             Self::ConstantVus { .. } => NAMES[2],
             Self::RampingVus { .. } => NAMES[3],
             Self::PerVuIterations { .. } => NAMES[4],
+            Self::SharedIterations { .. } => NAMES[5],
         }
     }
 
@@ -169,7 +187,8 @@ impl Executor {
             Self::RampingArrivalRate { stages, .. } | Self::RampingVus { stages, .. } => {
                 stages.iter().map(|stage| stage.duration).sum()
             }
-            Self::PerVuIterations { max_duration, .. } => *max_duration,
+            Self::PerVuIterations { max_duration, .. }
+            | Self::SharedIterations { max_duration, .. } => *max_duration,
         }
     }
 
@@ -178,11 +197,25 @@ impl Executor {
     pub fn max_vus(&self) -> u32 {
         match self {
             Self::ConstantArrivalRate { vus, .. } | Self::RampingArrivalRate { vus, .. } => vus.max,
-            Self::ConstantVus { vus, .. } | Self::PerVuIterations { vus, .. } => *vus,
+            Self::ConstantVus { vus, .. }
+            | Self::PerVuIterations { vus, .. }
+            | Self::SharedIterations { vus, .. } => *vus,
             Self::RampingVus { start_vus, stages, .. } => {
                 let targets = stages.iter().map(|stage| stage.target);
                 targets.fold(f64::from(*start_vus), f64::max).ceil() as u32
             }
+        }
+    }
+
+    /// The most that there may be when somebody turns the rate up. In open models as many as without: `maxVUs`
+    /// is a limit that was set.
+    #[must_use]
+    pub fn most_vus(&self) -> u32 {
+        match self {
+            Self::ConstantVus { .. } | Self::RampingVus { .. } | Self::SharedIterations { .. } => {
+                Percent::HIGHEST.of(self.max_vus()).min(MOST_VUS)
+            }
+            _ => self.max_vus(),
         }
     }
 

@@ -82,7 +82,7 @@ stages = [{ duration = "5s", traget = 3 }]
     line 10, column 10: scenarios.orders.maxVUs: must not be below preAllocatedVUs
     line 12, column 12: scenarios.orders.params.quantity: must lie between 1 and 100
     line 13, column 12: scenarios.orders.params.products: unknown product "product-9": use product-1, product-2 or product-3
-    line 15, column 12: scenarios.reads.executor: "constant-vu" is none of constant-arrival-rate, ramping-arrival-rate, constant-vus, ramping-vus, per-vu-iterations; did you mean "constant-vus"?
+    line 15, column 12: scenarios.reads.executor: "constant-vu" is none of constant-arrival-rate, ramping-arrival-rate, constant-vus, ramping-vus, per-vu-iterations, shared-iterations; did you mean "constant-vus"?
     line 20, column 8: scenarios.ramp.exec: "check-inventroy" is none of place-order, watch-order, check-status, check-inventory, kafka-pipe, http, websocket; did you mean "check-inventory"?
     line 21, column 11: scenarios.ramp.stages[0].target: is missing
     line 21, column 30: scenarios.ramp.stages[0].traget: unknown key; did you mean "target"?

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::course::Percent;
 use crate::metrics::LoadState;
 use crate::report::{ProcessUsage, Validity};
 use crate::threshold::ThresholdVerdict;
@@ -29,10 +30,15 @@ pub struct RunInfo {
     pub phases: usize,
     /// What the phase is doing: `starting`, `load`, `draining`, `audit`, …
     pub activity: String,
-    /// Since the phase's load began.
+    /// Since the phase's load began, without pauses.
     pub elapsed: Duration,
+    pub is_paused: bool,
+    /// What was made of the plan's rate.
+    pub rate: Percent,
     /// How long the phase's load is planned to last.
     pub total: Duration,
+    /// Descriptors that one process may have; 0 where that is not known.
+    pub descriptor_limit: u64,
     /// The metric that counts what the plan's rate means, such as `orders_created`; its windows
     /// are plotted against the target.
     pub rate_metric: String,
@@ -44,6 +50,13 @@ pub struct RunInfo {
 /// What the person at the keyboard asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Pause, or go on.
+    Pause,
+    /// Ten percent of the plan's rate more, or less.
+    Faster,
+    Slower,
+    /// Write the report as it stands.
+    Snapshot,
     /// Stop starting iterations and finish those that run.
     Stop,
     /// Stop at once.

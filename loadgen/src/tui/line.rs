@@ -1,13 +1,15 @@
 //! The progress line for where there is no terminal.
 
 use super::Dashboard;
+use super::history::History;
 use super::state::{Health, State};
+use crate::course::Percent;
 use crate::report::figures;
 
 /// One line that says where the run stands, without a line break or colours.
 #[must_use]
 pub fn line(dashboard: &Dashboard) -> String {
-    let state = State::of(dashboard);
+    let state = State::of(dashboard, &History::default());
     let run = &dashboard.run;
     let mut parts = vec![format!(
         "{} {}/{} {}/{}",
@@ -19,6 +21,12 @@ pub fn line(dashboard: &Dashboard) -> String {
     )];
     if !run.activity.is_empty() {
         parts.push(run.activity.clone());
+    }
+    if run.is_paused {
+        parts.push("PAUSED".to_owned());
+    }
+    if run.rate != Percent::PLAN {
+        parts.push(format!("{} of the plan", run.rate));
     }
     if let Some(rate) = state.rate.now {
         let target = state.rate.target_now;

@@ -1,8 +1,19 @@
 //! What is to be seen, computed from what is known. No drawing here.
 
+mod flow;
+mod generator;
+mod http;
+mod websocket;
+
 use std::sync::Arc;
 
+pub(super) use flow::Flow;
+pub(super) use generator::Generator;
+pub(super) use http::{Bucket, Request};
+pub(super) use websocket::WebSockets;
+
 use super::Dashboard;
+use super::history::History;
 use crate::metrics::{LoadState, Reading, Window, names};
 use crate::report::digest;
 use crate::threshold::{Aggregation, Operator, ThresholdVerdict};
@@ -88,17 +99,36 @@ pub(super) struct State {
     pub statuses: Vec<(String, u64)>,
     pub errors: Vec<(String, u64)>,
     pub error_count: u64,
+    pub requests: Vec<Request>,
+    pub histogram: Vec<Bucket>,
+    pub websockets: WebSockets,
+    pub flow: Flow,
+    pub generator: Generator,
+    /// New errors over time, in the order of `errors`.
+    pub error_lines: Vec<Vec<f64>>,
+    /// CPU (percent) and memory (bytes) over time, in the order of the dashboard's processes.
+    pub process_lines: Vec<(Vec<f64>, Vec<f64>)>,
     /// The charts' right edge in seconds.
     pub horizon_s: f64,
 }
 
 impl State {
-    pub(super) fn of(dashboard: &Dashboard) -> Self {
+    pub(super) fn of(dashboard: &Dashboard, history: &History) -> Self {
         let load = &dashboard.load;
         let windows = finished_windows(load);
         let total_s = dashboard.run.total.as_secs_f64();
         let errors = digest::errors(load);
+        let processes = dashboard.processes.iter();
         Self {
+            requests: http::requests(load, &windows),
+            histogram: http::histogram(load),
+            websockets: websocket::websockets(load, &windows),
+            flow: flow::flow(load, &windows),
+            generator: generator::generator(load, &windows),
+            error_lines: errors.iter().map(|(kind, _)| history.new_errors(kind)).collect(),
+            process_lines: processes
+                .map(|process| (history.cpu(&process.name), history.memory(&process.name)))
+                .collect(),
             health: health(dashboard),
             rate: rate(dashboard, &windows),
             latency: latency(load, &windows),
@@ -143,10 +173,7 @@ fn finished_windows(load: &LoadState) -> Vec<Arc<Window>> {
 
 fn rate(dashboard: &Dashboard, windows: &[Arc<Window>]) -> Rate {
     let run = &dashboard.run;
-    let achieved = points(windows, |window| match window.reading(&run.rate_metric, None)? {
-        Reading::Counter { per_second, .. } => Some(per_second),
-        _ => None,
-    });
+    let achieved = per_second(windows, &run.rate_metric);
     let now = achieved.last().map(|point| point.1);
     let target_now = planned(&run.target_rate, run.elapsed.as_secs_f64());
     Rate { achieved, target: run.target_rate.clone(), now, target_now }
@@ -175,7 +202,7 @@ fn latency(load: &LoadState, windows: &[Arc<Window>]) -> Latency {
         (names::HTTP_REQ_DURATION, None, "http")
     };
     let at = |choose: fn([f64; 3]) -> f64| {
-        points(windows, |window| match window.reading(metric, name)? {
+        trend(windows, metric, name, |reading| match reading {
             Reading::Trend { p50, p95, p99, .. } => Some(choose([p50, p95, p99])),
             _ => None,
         })
@@ -189,10 +216,7 @@ fn latency(load: &LoadState, windows: &[Arc<Window>]) -> Latency {
 }
 
 fn sockets(load: &LoadState, windows: &[Arc<Window>]) -> Sockets {
-    let open = points(windows, |window| match window.reading(names::WS_OPEN, None)? {
-        Reading::Gauge(value) => Some(value),
-        _ => None,
-    });
+    let open = gauge(windows, names::WS_OPEN);
     let total = load.gauge(names::WS_OPEN, &[]);
     Sockets {
         open,
@@ -240,6 +264,31 @@ fn health(dashboard: &Dashboard) -> Health {
 fn points(windows: &[Arc<Window>], value: impl Fn(&Window) -> Option<f64>) -> Points {
     let middle = |window: &Window| (window.start_ms + window.width_ms / 2) as f64 / 1000.0;
     windows.iter().filter_map(|window| Some((middle(window), value(window)?))).collect()
+}
+
+/// A counter's rate over time.
+fn per_second(windows: &[Arc<Window>], metric: &str) -> Points {
+    points(windows, |window| match window.reading(metric, None)? {
+        Reading::Counter { per_second, .. } => Some(per_second),
+        _ => None,
+    })
+}
+
+fn gauge(windows: &[Arc<Window>], metric: &str) -> Points {
+    points(windows, |window| match window.reading(metric, None)? {
+        Reading::Gauge(value) => Some(value),
+        _ => None,
+    })
+}
+
+/// What `choose` takes of a trend's readings over time.
+fn trend(
+    windows: &[Arc<Window>],
+    metric: &str,
+    name: Option<&str>,
+    choose: impl Fn(Reading) -> Option<f64>,
+) -> Points {
+    points(windows, |window| choose(window.reading(metric, name)?))
 }
 
 #[cfg(test)]

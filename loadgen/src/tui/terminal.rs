@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event};
 use ratatui::DefaultTerminal;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::history::History;
+use super::keys::handle;
 use super::state::State;
 use super::theme::Theme;
 use super::view::{self, Overlay};
@@ -70,37 +72,22 @@ pub async fn run(
 /// The dashboard with its state, which is computed again only when something changed.
 struct Shown {
     dashboard: Arc<Dashboard>,
+    history: History,
     state: State,
 }
 
 impl Shown {
     fn new(dashboard: Arc<Dashboard>) -> Self {
-        let state = State::of(&dashboard);
-        Self { dashboard, state }
+        let mut history = History::default();
+        history.add(&dashboard);
+        let state = State::of(&dashboard, &history);
+        Self { dashboard, history, state }
     }
 
     fn update(&mut self, dashboard: Arc<Dashboard>) {
-        *self = Self::new(dashboard);
-    }
-}
-
-/// What a key does: `q` or Ctrl-C stops, a second time kills; `?` shows the help.
-fn handle(event: &Event, overlay: &mut Overlay) -> Option<Action> {
-    let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event else {
-        return None;
-    };
-    let is_interrupt = *code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
-    match code {
-        KeyCode::Char('q') => overlay.stop(),
-        _ if is_interrupt => overlay.stop(),
-        KeyCode::Char('?' | 'h') => {
-            overlay.help = !overlay.help;
-            None
-        }
-        _ => {
-            overlay.help = false;
-            None
-        }
+        self.history.add(&dashboard);
+        self.state = State::of(&dashboard, &self.history);
+        self.dashboard = dashboard;
     }
 }
 
@@ -155,33 +142,5 @@ fn forward_keys(sender: &mpsc::Sender<Event>, is_over: &AtomicBool) {
 impl Drop for Keys {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn press(code: KeyCode, modifiers: KeyModifiers) -> Event {
-        Event::Key(KeyEvent::new(code, modifiers))
-    }
-
-    #[test]
-    fn the_first_q_stops_and_the_second_kills() {
-        let mut overlay = Overlay::default();
-        let q = press(KeyCode::Char('q'), KeyModifiers::NONE);
-        let interrupt = press(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(handle(&q, &mut overlay), Some(Action::Stop));
-        assert_eq!(handle(&interrupt, &mut overlay), Some(Action::Kill));
-        assert_eq!(handle(&press(KeyCode::Char('c'), KeyModifiers::NONE), &mut overlay), None);
-    }
-
-    #[test]
-    fn help_comes_and_goes() {
-        let mut overlay = Overlay::default();
-        assert_eq!(handle(&press(KeyCode::Char('?'), KeyModifiers::NONE), &mut overlay), None);
-        assert!(overlay.help);
-        assert_eq!(handle(&press(KeyCode::Esc, KeyModifiers::NONE), &mut overlay), None);
-        assert!(!overlay.help);
     }
 }

@@ -60,6 +60,11 @@ impl Theme {
         style.fg.filter(|_| self.color).unwrap_or(Color::Reset)
     }
 
+    /// The name of the page that is open.
+    pub(super) fn open_page(self) -> Style {
+        self.accent().add_modifier(Modifier::BOLD | Modifier::REVERSED)
+    }
+
     pub(super) fn badge(self, health: Health) -> Style {
         let background = match health {
             Health::Ok => Color::Green,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use loadgen::tui::{self, Dashboard};
+use loadgen::course::Percent;
+use loadgen::tui::{self, Dashboard, Page};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -38,6 +39,60 @@ fn tiny() {
     insta::assert_snapshot!(screen(&dashboard, 20, 4, true).backend());
 }
 
+fn page(page: Page, dashboards: &[Dashboard], width: u16, height: u16) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+    let draw = |frame: &mut ratatui::Frame<'_>| tui::draw_page(frame, page, dashboards, true);
+    terminal.draw(draw).expect("drawing into memory");
+    terminal
+}
+
+/// A run's first seconds, with all that pages show.
+fn dashboards(seconds: u64) -> Vec<Dashboard> {
+    let mut run = Run::detailed();
+    let dashboard = |_| {
+        run.step();
+        run.dashboard()
+    };
+    (0..seconds).map(dashboard).collect()
+}
+
+/// A second after the kill, while it shows.
+const AFTER_KILL: u64 = 35;
+
+#[test]
+fn every_page_at_every_size() {
+    let dashboards = dashboards(AFTER_KILL);
+    for shown in Page::ALL.into_iter().filter(|shown| *shown != Page::Overview) {
+        for (width, height) in [(80, 24), (120, 40), (44, 12)] {
+            let name = format!("page {shown:?} at {width} by {height}").to_lowercase();
+            let name = name.replace(' ', "_");
+            insta::assert_snapshot!(name, page(shown, &dashboards, width, height).backend());
+        }
+    }
+}
+
+#[test]
+fn pages_without_anything_to_show_say_so() {
+    let empty = [Run::new().dashboard()];
+    let text = |shown| page(shown, &empty, 80, 24).backend().to_string();
+    assert!(text(Page::Errors).contains("no request failed"));
+    assert!(text(Page::Pipeline).contains("no order has come through yet"));
+    assert!(text(Page::Generator).contains("send lag"));
+}
+
+#[test]
+fn a_pause_and_a_changed_rate_are_seen_on_every_page() {
+    let mut dashboards = vec![Run::at(5).dashboard()];
+    dashboards[0].run.is_paused = true;
+    dashboards[0].run.rate = Percent::new(250);
+    for shown in Page::ALL {
+        let text = page(shown, &dashboards, 100, 30).backend().to_string();
+        assert!(text.contains("PAUSED") && text.contains("×2.5 of the plan"), "{text}");
+    }
+    let line = tui::line(&dashboards[0]);
+    assert!(line.contains("PAUSED") && line.contains("×2.5"), "{line}");
+}
+
 #[test]
 fn no_size_makes_it_panic() {
     let dashboard = Run::at(35).dashboard();
@@ -46,6 +101,10 @@ fn no_size_makes_it_panic() {
         for height in [1, 2, 3, 7, 17, 18, 22, 31, 32, 33, 60] {
             screen(&dashboard, width, height, true);
             screen(&empty, width, height, false);
+            for shown in Page::ALL {
+                page(shown, std::slice::from_ref(&dashboard), width, height);
+                page(shown, std::slice::from_ref(&empty), width, height);
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Run {
     second: u64,
     random: u64,
     sockets: f64,
+    /// Records what only the dashboard's pages show, too.
+    detailed: bool,
 }
 
 impl Run {
@@ -29,7 +31,14 @@ impl Run {
         for counter in ["dropped_iterations", "orders_unknown", "ws_errors"] {
             let _ = registry.counter(counter, &[]);
         }
-        Self { registry, load: LoadState::new(), second: 0, random: 42, sockets: 0.0 }
+        Self {
+            registry,
+            load: LoadState::new(),
+            second: 0,
+            random: 42,
+            sockets: 0.0,
+            detailed: false,
+        }
     }
 
     /// The run after so many seconds.
@@ -41,6 +50,11 @@ impl Run {
         run
     }
 
+    /// A run that records what only the dashboard's pages show, too.
+    pub(crate) fn detailed() -> Self {
+        Self { detailed: true, ..Self::new() }
+    }
+
     /// One more second.
     pub(crate) fn step(&mut self) {
         let outage = (KILL_S..KILL_S + OUTAGE_S).contains(&self.second);
@@ -50,6 +64,9 @@ impl Run {
         self.sockets = (self.sockets + 1000.0).min(10_000.0 + f64::from(self.next() as u8));
         self.registry.set(self.registry.gauge("ws_open", &[]), self.sockets);
         self.registry.set(self.registry.gauge("vus", &[]), self.sockets + 20.0);
+        if self.detailed {
+            self.details(outage);
+        }
         self.second += 1;
         let snapshot = self.registry.snapshot(Duration::from_secs(self.second));
         self.load.merge(0, &snapshot).expect("a sound snapshot");
@@ -102,6 +119,32 @@ impl Run {
         }
     }
 
+    fn details(&mut self, outage: bool) {
+        let registry = self.registry.clone();
+        let new = if self.sockets < 10_000.0 { 1000 } else { 40 + self.next() % 20 };
+        registry.add(registry.counter("ws_sessions", &[]), new);
+        registry.add(registry.counter("ws_msgs_received", &[]), new * 5);
+        let _ = registry.counter("ws_msgs_sent", &[]);
+        for error in ["refused", "broken"] {
+            let _ = registry.counter("ws_errors", &[("error", error)]);
+        }
+        let connecting = registry.trend("ws_connecting", &[]);
+        let lasted = registry.trend("ws_session_duration", &[]);
+        let ended = registry.trend("order_ended", &[]);
+        for _ in 0..new {
+            self.sample(connecting, 700);
+            self.sample(lasted, 10_600_000);
+            self.sample(ended, if outage { 400_000 } else { 40_000 });
+        }
+        registry.set(registry.gauge("vus_max", &[]), 13_000.0);
+        for (name, count) in [("order", 1000), ("status", 200), ("inventory", 200)] {
+            let failed = registry.rate("http_req_failed", &[("name", name)]);
+            for request in 0..count {
+                registry.record(failed, outage && name == "order" && request < 3);
+            }
+        }
+    }
+
     fn sample(&mut self, trend: TrendId, median_us: u64) {
         let time = self.time(median_us, None);
         self.registry.observe(trend, time);
@@ -141,8 +184,10 @@ impl Run {
                 activity: if self.second < TOTAL_S { "load".into() } else { "audit".into() },
                 elapsed,
                 total: Duration::from_secs(TOTAL_S),
+                descriptor_limit: 20_000,
                 rate_metric: "orders_created".into(),
                 target_rate: vec![(0.0, 1000.0), (60.0, 1000.0)],
+                ..RunInfo::default()
             },
             load: Arc::new(self.load.clone()),
             thresholds: evaluate_all(&thresholds(), &self.load, elapsed),

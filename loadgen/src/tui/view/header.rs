@@ -1,15 +1,17 @@
-//! The first two lines (what runs, how it is, how far it has come) and the last one (keys).
+//! The first lines (what runs, how it is, how far it has come, and the pages) and the last one (keys).
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::Scene;
+use crate::course::Percent;
 use crate::report::figures;
 use crate::tui::Action;
+use crate::tui::page::Page;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let [first, second] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
+    let [first, second, third] = Layout::vertical([Constraint::Length(1); 3]).areas(area);
     let badge = Span::styled(
         format!(" {} ", scene.state.health.label()),
         scene.theme.badge(scene.state.health),
@@ -20,6 +22,22 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     frame.render_widget(title(scene, left.width), left);
     frame.render_widget(Line::from(badge), right);
     frame.render_widget(progress(scene, second.width), second);
+    frame.render_widget(pages(scene), third);
+}
+
+/// The pages by their keys, the open one highlighted.
+fn pages(scene: Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let mut spans = Vec::new();
+    for (key, page) in Page::ALL.into_iter().enumerate() {
+        if page == scene.overlay.page {
+            spans.push(Span::styled(format!(" {key} {} ", page.title()), theme.open_page()));
+        } else {
+            spans.push(Span::styled(format!(" {key}"), theme.strong()));
+            spans.push(Span::styled(format!(" {} ", page.title()), theme.dim()));
+        }
+    }
+    Line::from(spans)
 }
 
 /// What runs, then the figures that matter most, as many as there is room for.
@@ -33,6 +51,9 @@ fn title(scene: Scene<'_>, width: u16) -> Line<'static> {
         Span::styled(format!("{}/{}", run.phase_index, run.phases), theme.dim()),
     ];
     let mut figures = Vec::new();
+    if run.rate != Percent::PLAN {
+        figures.push(Span::styled(format!("{} of the plan", run.rate), theme.warn()));
+    }
     if let Some(rate) = state.rate.now {
         figures.push(Span::raw(format!("{}/s", figures::count(rate.round()))));
     }
@@ -75,7 +96,9 @@ fn progress(scene: Scene<'_>, width: u16) -> Line<'static> {
         text.push_str(&run.activity);
     }
     text.push(' ');
-    let bar = usize::from(width).saturating_sub(text.chars().count() + 1);
+    let paused = if run.is_paused { " PAUSED " } else { "" };
+    let taken = text.chars().count() + paused.len() + 1;
+    let bar = usize::from(width).saturating_sub(taken);
     let total = run.total.as_secs_f64();
     let share = if total > 0.0 { (run.elapsed.as_secs_f64() / total).clamp(0.0, 1.0) } else { 0.0 };
     let done = (share * f64::from(u16::try_from(bar).unwrap_or(u16::MAX))).round() as usize;
@@ -84,6 +107,7 @@ fn progress(scene: Scene<'_>, width: u16) -> Line<'static> {
         Span::styled("━".repeat(done), theme.accent()),
         Span::styled("─".repeat(bar - done), theme.dim()),
         Span::raw(text),
+        Span::styled(paused, theme.warn().patch(theme.strong())),
     ])
 }
 
@@ -91,22 +115,30 @@ fn progress(scene: Scene<'_>, width: u16) -> Line<'static> {
 pub(super) fn foot(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { dashboard, theme, .. } = scene;
     let mut spans = match scene.overlay.stopping {
-        None => vec![
-            Span::styled(" q", theme.strong()),
-            Span::styled(" stop  ", theme.dim()),
-            Span::styled("?", theme.strong()),
-            Span::styled(" help", theme.dim()),
-        ],
-        Some(Action::Stop) => vec![
+        None => {
+            let pause = if dashboard.run.is_paused { " go on " } else { " pause " };
+            [
+                (" p", pause),
+                (" +−", " rate "),
+                (" s", " snapshot "),
+                (" q", " stop "),
+                (" ?", " help"),
+            ]
+            .into_iter()
+            .flat_map(|(key, does)| {
+                [Span::styled(key, theme.strong()), Span::styled(does, theme.dim())]
+            })
+            .collect()
+        }
+        Some(Action::Kill) => vec![Span::styled(" killing the load", theme.bad())],
+        Some(_) => vec![
             Span::styled(" stopping: iterations finish  ", theme.warn()),
             Span::styled("q", theme.strong()),
             Span::styled(" kill", theme.dim()),
         ],
-        Some(Action::Kill) => vec![Span::styled(" killing the load", theme.bad())],
     };
-    if area.width < super::FULL.0
-        && let Some(notice) = dashboard.notices.last()
-    {
+    let shows_notices = area.width >= super::FULL.0 && scene.overlay.page == Page::Overview;
+    if !shows_notices && let Some(notice) = dashboard.notices.last() {
         spans.push(Span::styled("  │ ", theme.dim()));
         spans.push(Span::raw(notice.clone()));
     }

@@ -16,26 +16,40 @@ const NARROW: u16 = 50;
 const NOT_PLOT: u16 = 4;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let latency = &scene.state.latency;
+    let name = format!("{} response", latency.subject);
+    let name = if area.width < NARROW { &latency.subject } else { &name };
+    let lines = [&latency.p50, &latency.p95, &latency.p99];
+    draw_lines(frame, area, scene, name, ["p50", "p95", "p99"], lines);
+}
+
+/// Three times in one chart, from the calmest to the loudest.
+pub(super) fn draw_lines(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: Scene<'_>,
+    name: &str,
+    labels: [&'static str; 3],
+    lines: [&Points; 3],
+) {
     let Scene { state, theme, .. } = scene;
-    let latency = &state.latency;
     let styles = theme.percentiles();
     let is_narrow = area.width < NARROW;
     let mut title = Vec::new();
-    if let Some(now) = latency.now {
-        for (index, (name, ms)) in ["p50", "p95", "p99"].into_iter().zip(now).enumerate() {
-            let gap = if index == 0 { "" } else { " " };
-            // One unit for all where there is no room for each to have its own.
-            let (figure, unit) = match (is_narrow, index) {
-                (false, _) => (figures::milliseconds(ms), ""),
-                (true, 2) => (figures::three_digits(ms), " ms"),
-                (true, _) => (figures::three_digits(ms), ""),
-            };
-            let text = format!("{gap}{name} {figure}{unit}");
-            title.push(Span::styled(text, styles[index]));
-        }
+    let now = lines.map(|line| line.last().map(|point| point.1));
+    for (index, (label, ms)) in labels.into_iter().zip(now).enumerate() {
+        let Some(ms) = ms else { break };
+        let gap = if index == 0 { "" } else { " " };
+        // One unit for all where there is no room for each to have its own.
+        let (figure, unit) = match (is_narrow, index) {
+            (false, _) => (figures::milliseconds(ms), ""),
+            (true, 2) => (figures::three_digits(ms), " ms"),
+            (true, _) => (figures::three_digits(ms), ""),
+        };
+        title.push(Span::styled(format!("{gap}{label} {figure}{unit}"), styles[index]));
     }
-    let logs = [&latency.p50, &latency.p95, &latency.p99].map(logarithms);
-    let values = || [&latency.p50, &latency.p99].into_iter().flatten().map(|point| point.1);
+    let logs = lines.map(logarithms);
+    let values = || [lines[0], lines[2]].into_iter().flatten().map(|point| point.1);
     let lowest = values().fold(f64::MAX, f64::min);
     let highest = values().fold(0.0, f64::max);
     let max_labels = usize::from(area.height.saturating_sub(NOT_PLOT));
@@ -44,14 +58,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     } else {
         chart::decades(1.0, 100.0, max_labels)
     };
-    // The median last: where curves cross, the calm one stays visible.
+    // The calm one last: where curves cross, it stays visible.
     let curves = [2, 1, 0].map(|index| Curve {
         points: &logs[index],
         color: theme.plot(styles[index]),
         marker: Marker::Braille,
     });
-    let name = format!("{} response", latency.subject);
-    let name = if is_narrow { &latency.subject } else { &name };
     let block = theme.panel(name, title);
     chart::draw(frame, area, block, &curves, state.horizon_s, y, theme.dim());
 }

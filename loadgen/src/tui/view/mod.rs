@@ -5,17 +5,20 @@ mod header;
 mod help;
 mod latency;
 mod notices;
+mod pages;
 mod pipeline;
 mod processes;
 mod rate;
 mod responses;
 mod sockets;
+mod table;
 mod thresholds;
 mod tiny;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use super::page::Page;
 use super::state::State;
 use super::theme::Theme;
 use super::{Action, Dashboard};
@@ -26,15 +29,18 @@ const FULL: (u16, u16) = (100, 32);
 const COMPACT: (u16, u16) = (66, 18);
 /// The pipeline's frame and five stages, and a chart of sockets beside it.
 const MIDDLE: u16 = 7;
+/// Below this height the small panels are left to the pages.
+const SHORT: u16 = 19;
 /// The lists at the bottom: a frame and four lines.
 const BOTTOM: u16 = 6;
 /// Frame, table head and the row of totals of the processes.
 const PROCESS_FRAME: u16 = 4;
 
-/// What lies over the panels, and how far the person has gone in stopping.
+/// Which page is shown, what lies over it, and how far the person has gone in stopping.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Overlay {
     pub help: bool,
+    pub page: Page,
     pub stopping: Option<Action>,
 }
 
@@ -69,10 +75,17 @@ pub(super) fn draw(
     let scene = Scene { dashboard, state, overlay, theme };
     let area = frame.area();
     let fits = |size: (u16, u16)| area.width >= size.0 && area.height >= size.1;
-    if fits(FULL) {
-        full(frame, area, scene);
-    } else if fits(COMPACT) {
-        compact(frame, area, scene);
+    if fits(COMPACT) {
+        let [top, body, foot] =
+            Layout::vertical([Constraint::Length(3), Constraint::Fill(1), Constraint::Length(1)])
+                .areas(area);
+        header::draw(frame, top, scene);
+        match overlay.page {
+            Page::Overview if fits(FULL) => full(frame, body, scene),
+            Page::Overview => compact(frame, body, scene),
+            _ => pages::draw(frame, body, scene),
+        }
+        header::foot(frame, foot, scene);
     } else {
         tiny::draw(frame, area, scene);
     }
@@ -86,17 +99,14 @@ fn full(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let lists = rows(scene.dashboard.processes.len(), PROCESS_FRAME)
         .max(rows(scene.dashboard.thresholds.len(), 2))
         .clamp(7, area.height * 2 / 5);
-    let [top, charts, middle, tables, bottom, foot] = Layout::vertical([
-        Constraint::Length(2),
+    let [charts, middle, tables, bottom] = Layout::vertical([
         Constraint::Fill(1),
         Constraint::Length(rows(scene.state.stages.len(), 2).max(MIDDLE)),
         Constraint::Length(lists),
         Constraint::Length(BOTTOM),
-        Constraint::Length(1),
     ])
     .areas(area);
     let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
-    header::draw(frame, top, scene);
     let [left, right] = halves.areas(charts);
     rate::draw(frame, left, scene);
     latency::draw(frame, right, scene);
@@ -111,20 +121,16 @@ fn full(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         Layout::horizontal([Constraint::Length(46), Constraint::Fill(1)]).areas(bottom);
     responses::draw(frame, left, scene);
     notices::draw(frame, right, scene);
-    header::foot(frame, foot, scene);
 }
 
 fn compact(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let [top, charts, middle, tables, foot] = Layout::vertical([
-        Constraint::Length(2),
+    let [charts, middle, tables] = Layout::vertical([
         Constraint::Fill(5),
-        Constraint::Length(if area.height < 22 { 0 } else { MIDDLE }),
+        Constraint::Length(if area.height < SHORT { 0 } else { MIDDLE }),
         Constraint::Fill(5),
-        Constraint::Length(1),
     ])
     .areas(area);
     let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
-    header::draw(frame, top, scene);
     let [left, right] = halves.areas(charts);
     rate::draw(frame, left, scene);
     latency::draw(frame, right, scene);
@@ -142,5 +148,4 @@ fn compact(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(33)]).areas(tables);
     thresholds::draw(frame, left, scene);
     processes::draw(frame, right, scene);
-    header::foot(frame, foot, scene);
 }

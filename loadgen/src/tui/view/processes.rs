@@ -10,7 +10,7 @@ use super::Scene;
 use crate::report::{ProcessUsage, figures};
 
 /// From this share of a core on, a process stands out.
-const BUSY_PERCENT: f64 = 80.0;
+pub(super) const BUSY_PERCENT: f64 = 80.0;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let Scene { dashboard, theme, .. } = scene;
@@ -59,7 +59,7 @@ fn figures_of(process: &ProcessUsage) -> [String; 5] {
     ]
 }
 
-fn together(processes: &[ProcessUsage]) -> ProcessUsage {
+pub(super) fn together(processes: &[ProcessUsage]) -> ProcessUsage {
     ProcessUsage {
         name: "together".to_owned(),
         pid: 0,

@@ -5,22 +5,30 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::{Scene, header};
+use super::{Scene, header, pages};
 use crate::report::figures;
+use crate::tui::page::Page;
 use crate::tui::state::{Standing, standing};
 
+/// From this height on, a page's figures have a frame.
+pub(super) const FRAMED: u16 = 10;
 /// From this width on, labels are written out.
 const ROOMY: u16 = 36;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
+    let is_overview = scene.overlay.page == Page::Overview;
     let [top, body, foot] = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(if is_overview { 2 } else { 3 }),
         Constraint::Fill(1),
         Constraint::Length(u16::from(area.height > 6)),
     ])
     .areas(area);
     header::draw(frame, top, scene);
-    frame.render_widget(Paragraph::new(lines(scene, body.width)), body);
+    if is_overview {
+        frame.render_widget(Paragraph::new(lines(scene, body.width)), body);
+    } else {
+        pages::draw(frame, body, scene);
+    }
     header::foot(frame, foot, scene);
 }
 

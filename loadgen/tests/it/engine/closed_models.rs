@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::perform;
+use loadgen::executor::schedule::Stripe;
+
 use super::shop::{Script, Shop};
+use super::{perform, perform_as, perform_with};
 
 #[test]
 fn each_user_runs_its_iterations() {
@@ -39,6 +41,70 @@ maxDuration = "500ms"
         (outcome.count("iterations", &[]), outcome.count("dropped_iterations", &[]));
     assert_eq!(ran + dropped, 100);
     assert!(ran <= 4, "{ran}");
+}
+
+const SHARED: &str = r#"
+[scenarios.stock]
+executor = "shared-iterations"
+exec = "check-inventory"
+vus = 3
+iterations = 40
+"#;
+
+#[test]
+fn users_share_iterations_and_start_no_more_than_there_are() {
+    let shop = Shop::open(Script::default());
+    let outcome = perform(SHARED, &shop.targets);
+    assert_eq!(outcome.count("iterations", &[]), 40);
+    assert_eq!(outcome.count("dropped_iterations", &[]), 0);
+    assert_eq!(outcome.gauge_max("vus"), 3.0);
+}
+
+#[test]
+fn shards_share_iterations_too_and_those_without_a_user_have_none() {
+    let shop = Shop::open(Script::default());
+    let shards = [0, 1, 2, 3].map(|index| {
+        let outcome = perform_as(Stripe { index, of: 4 }, SHARED, &shop.targets, |_, _, _| {});
+        outcome.count("iterations", &[])
+    });
+    assert_eq!(shards, [14, 13, 13, 0]);
+}
+
+#[test]
+fn shared_iterations_that_find_no_time_are_dropped() {
+    let delay = Duration::from_millis(400);
+    let shop = Shop::open(Script { order_delay: delay, ..Script::default() });
+    let toml = r#"
+[scenarios.orders]
+executor = "shared-iterations"
+exec = "place-order"
+vus = 2
+iterations = 50
+maxDuration = "500ms"
+"#;
+    let outcome = perform(toml, &shop.targets);
+    let (ran, dropped) =
+        (outcome.count("iterations", &[]), outcome.count("dropped_iterations", &[]));
+    assert_eq!(ran + dropped, 50);
+    assert!((1..=4).contains(&ran), "{ran}");
+}
+
+#[test]
+fn what_is_not_started_because_somebody_stopped_the_test_is_not_dropped() {
+    let delay = Duration::from_millis(50);
+    let shop = Shop::open(Script { order_delay: delay, ..Script::default() });
+    for executor in ["shared-iterations", "per-vu-iterations"] {
+        let toml = format!(
+            "[scenarios.orders]\nexecutor = {executor:?}\nexec = \"place-order\"\nvus = 2\niterations = 5000\n"
+        );
+        let outcome = perform_with(&toml, &shop.targets, |number, order| {
+            if number == 2 {
+                order(loadgen::shard::Order::Stop);
+            }
+        });
+        assert!((1..5000).contains(&outcome.count("iterations", &[])));
+        assert_eq!(outcome.count("dropped_iterations", &[]), 0, "{executor}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use loadgen::conductor::{Conductor, ConductorOptions, Control, LoadResult};
+use loadgen::executor::schedule::Stripe;
 
 use super::phase;
 use super::shop::targets;
@@ -36,6 +37,8 @@ async fn conduct(script: &str, shards: u32) -> anyhow::Result<Conductor> {
         journal_dir: folder.path().to_owned(),
         seed: 1,
         shards,
+        segment: Stripe::WHOLE,
+        paused: false,
     })
     .await
 }

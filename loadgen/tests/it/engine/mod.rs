@@ -9,6 +9,8 @@ mod conductor;
 mod http;
 mod instances;
 mod kafka;
+mod live;
+mod options;
 mod orders;
 mod reads;
 mod shop;
@@ -49,6 +51,16 @@ pub(crate) fn perform_with(
     targets: &Targets,
     on_snapshot: impl Fn(usize, &dyn Fn(Order)),
 ) -> Outcome {
+    perform_as(Stripe::WHOLE, toml, targets, |number, _, order| on_snapshot(number, order))
+}
+
+/// Likewise, as one of several shards; `on_snapshot` is shown all that is known by then.
+pub(crate) fn perform_as(
+    stripe: Stripe,
+    toml: &str,
+    targets: &Targets,
+    on_snapshot: impl Fn(usize, &LoadState, &dyn Fn(Order)),
+) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan {
         scenarios: phase(toml).scenarios,
@@ -57,7 +69,8 @@ pub(crate) fn perform_with(
         journal_dir: folder.path().to_owned(),
         seed: 7,
         run_id: 7,
-        stripe: Stripe { index: 0, of: 1 },
+        segment: Stripe::WHOLE,
+        stripe,
     };
     let load = RefCell::new((LoadState::new(), 0));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,7 +85,7 @@ pub(crate) fn perform_with(
             if let Report::Snapshot(snapshot) = report {
                 let (load, number) = &mut *load.borrow_mut();
                 load.merge(0, &snapshot).unwrap();
-                on_snapshot(*number, &|order| give.send(order).unwrap());
+                on_snapshot(*number, load, &|order| give.send(order).unwrap());
                 *number += 1;
             }
         };
@@ -81,11 +94,11 @@ pub(crate) fn perform_with(
             .expect("the shard ends")
             .unwrap();
     });
-    Outcome { load: load.into_inner().0, journal: read_journal(folder.path()) }
+    Outcome { load: load.into_inner().0, journal: read_journal(folder.path(), stripe.index) }
 }
 
-fn read_journal(folder: &Path) -> Vec<Line> {
-    let text = std::fs::read_to_string(journal::path(folder, 0)).unwrap();
+fn read_journal(folder: &Path, shard: u32) -> Vec<Line> {
+    let text = std::fs::read_to_string(journal::path(folder, shard)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::Timestamp;
 use contract::topics::Topic;
 use hyper::StatusCode;
+use loadgen::course::Follow;
 use loadgen::report::Recovery;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -52,22 +53,22 @@ pub struct KillReport {
     pub recovered_in_ms: Option<u64>,
 }
 
-/// Kills by schedule until it is through. What was done so far is in `victims`, so that this may be
+/// Kills by schedule, in plan time, until it is through. What was done so far is in `victims`, so that this may be
 /// dropped at any time.
 pub async fn wreak(
     shop: &Shop,
     settings: &ChaosSettings,
-    started: Instant,
+    plan: &Follow,
     victims: &mut Vec<Victim>,
     notices: &mpsc::UnboundedSender<String>,
 ) {
     let mut hits: BTreeMap<Service, u32> = BTreeMap::new();
     for (due, target) in settings.schedule() {
-        tokio::time::sleep_until(started + due).await;
+        plan.reach(due).await;
         let before = hits.entry(target.service).or_default();
         let Some(instance) = target.pick(&shop.replicas, *before) else { continue };
         *before += 1;
-        let killed_at = started.elapsed();
+        let killed_at = plan.elapsed();
         let Some(kill) = shop.kill(instance, settings.down_for).await else {
             let _ = notices.send(format!("{} is not there to be killed", instance.name()));
             continue;

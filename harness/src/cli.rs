@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and nothing behind it.
 
+mod capacity;
 mod replay;
 mod up;
 
@@ -8,7 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
+use loadgen::executor::schedule::Stripe;
 
+pub use capacity::CapacityArgs;
 pub use replay::{Place, ReplayArgs};
 pub use up::UpArgs;
 
@@ -38,6 +41,9 @@ pub enum Command {
     /// Start what the scenario needs, load it, audit every order, report, stop
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Search the highest rate at which all thresholds of a phase hold, and draw the curve
+    #[command(after_help = capacity::EXAMPLES)]
+    Capacity(Box<CapacityArgs>),
     /// Start the whole shop on its known ports and stay until Ctrl-C
     #[command(after_help = up::EXAMPLES)]
     Up(UpArgs),
@@ -110,6 +116,12 @@ pub struct RunArgs {
     /// Processes that generate load
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub shards: u32,
+    /// Run this part of the load only, one of several machines: 1/4 is the first of four
+    #[arg(long, default_value = "1/1", value_name = "I/N")]
+    pub segment: Stripe,
+    /// Prepare everything and begin when `p` is pressed in the dashboard
+    #[arg(long, conflicts_with = "no_tui")]
+    pub paused: bool,
 }
 
 /// A shop that is deployed already: all three or none.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line, and nothing behind it |
 //! | [`run`] | the phases of a scenario: shop, load, audit, report |
+//! | [`capacity`] | the highest rate at which all thresholds hold |
 //! | [`up`] | the shop on its known ports, to stay |
 //! | [`audit`] | the log against what clients were told; [`audit_command`] does it on any cluster |
 //! | [`replay`] | checks a running service against the log; sets back a group |
@@ -20,6 +21,7 @@
 
 pub mod audit;
 pub mod audit_command;
+pub mod capacity;
 pub mod chaos;
 pub mod cli;
 pub mod database;

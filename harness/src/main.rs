@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use doorbuster::cli::{Cli, Command};
 use doorbuster::exit::{BAD_CONFIGURATION, Outcome};
-use doorbuster::{audit_command, replay, run, say, scenarios, up};
+use doorbuster::{audit_command, capacity, replay, run, say, scenarios, up};
 use tracing_subscriber::EnvFilter;
 
 /// Sockets and orders come and go by the thousand: the system's allocator spent half of the status
@@ -41,6 +41,7 @@ fn execute(command: Command) -> anyhow::Result<Outcome> {
     let outcome = runtime.block_on(async {
         match command {
             Command::Run(args) => run::run(args).await,
+            Command::Capacity(args) => capacity::capacity(*args).await,
             Command::Up(args) => up::up(args).await,
             Command::Broker(args) => {
                 keep_to_small_pages();
@@ -76,7 +77,11 @@ const LOG_FORMAT: &str = "LOG_FORMAT";
 /// `RUST_LOG` decides; without it warnings, or errors only where a dashboard would be disturbed.
 fn log_to_stderr(command: &Command) {
     // rskafka warns at every attempt; whoever asked for Kafka tells the outcome in one line.
-    let default = if matches!(command, Command::Run(_)) { "error" } else { "warn,rskafka=error" };
+    let default = if matches!(command, Command::Run(_) | Command::Capacity(_)) {
+        "error"
+    } else {
+        "warn,rskafka=error"
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     // A line that cannot be written would be reported by `eprintln!`, which panics for the same reason: a
     // full disk that holds the log, too.

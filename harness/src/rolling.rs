@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use loadgen::course::Follow;
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::service::Service;
 use crate::settings::RollSettings;
@@ -26,20 +26,20 @@ pub struct RestartReport {
     pub in_order: bool,
 }
 
-/// Restarts by schedule until it is through. What was done so far is in `restarts`, so that this may be
+/// Restarts by schedule, in plan time, until it is through. What was done so far is in `restarts`, so that this may be
 /// dropped at any time.
 pub async fn roll(
     shop: &Shop,
     settings: &RollSettings,
-    started: Instant,
+    plan: &Follow,
     restarts: &mut Vec<RestartReport>,
     notices: &mpsc::UnboundedSender<String>,
 ) {
-    tokio::time::sleep_until(started + settings.first).await;
+    plan.reach(settings.first).await;
     for _ in 0..settings.rounds {
         for service in &settings.services {
             for instance in shop.replicas.instances(*service) {
-                let at = started.elapsed();
+                let at = plan.elapsed();
                 let name = instance.name();
                 let Some(restart) = shop.restart(instance, settings.away).await else {
                     let _ = notices.send(format!("{name} is not there to be restarted"));
@@ -52,7 +52,7 @@ pub async fn roll(
                 );
                 let _ = notices.send(said);
                 restarts.push(report);
-                tokio::time::sleep(settings.every).await;
+                plan.reach(plan.elapsed() + settings.every).await;
             }
         }
     }

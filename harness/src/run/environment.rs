@@ -24,6 +24,7 @@ pub fn describe(args: &RunArgs) -> Value {
         "scale": args.scale,
         "seed": args.seed,
         "shards": args.shards,
+        "segment": args.segment.to_string(),
         "database": if database_url(args.database.as_ref()).is_some() { "postgres" } else { "none" },
         "replicas": args.replicas.as_ref().map(ToString::to_string),
     })

@@ -1,16 +1,19 @@
 //! The load itself: from the first iteration to the last, with everything that goes on beside it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use loadgen::conductor::{Conductor, Control, LoadResult, validity};
+use loadgen::conductor::{Conductor, LoadResult, validity};
+use loadgen::course::Follow;
+use loadgen::executor::schedule::Stripe;
 use loadgen::flow::Flow;
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::threshold;
-use loadgen::tui::Action;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::screen::Screen;
+use super::steering::Steering;
 use crate::chaos::{self, Victim};
 use crate::rolling::{self, RestartReport};
 use crate::settings::ChaosSettings;
@@ -34,6 +37,10 @@ pub struct Surroundings<'a> {
     pub heard: &'a mut mpsc::UnboundedReceiver<String>,
     pub screen: &'a mut Screen,
     pub signals: &'a mut Signals,
+    /// Which part of the plan is this machine's.
+    pub segment: Stripe,
+    /// Writes the report as it stands: of a load that has taken so long, with what its processes used.
+    pub save: &'a dyn Fn(&Screen, Duration, &Usage) -> anyhow::Result<PathBuf>,
 }
 
 /// How it went.
@@ -54,8 +61,9 @@ pub async fn drive(
     conductor: Conductor,
     around: Surroundings<'_>,
 ) -> anyhow::Result<LoadEnd> {
-    let Surroundings { shop, chaos, notices, heard, screen, signals } = around;
+    let Surroundings { shop, chaos, notices, heard, screen, signals, segment, save } = around;
     let started = Instant::now();
+    let plan = conductor.course();
     let (mut victims, mut restarts) = (Vec::new(), Vec::new());
     let mut watching = Watching {
         loads: conductor.pids(),
@@ -63,19 +71,20 @@ pub async fn drive(
         usage: Usage::default(),
         phase,
         shop,
-        started,
+        segment,
+        plan: plan.clone(),
         draws: 0,
     };
-    watching.plan(screen);
-    let control = conductor.controller();
+    watching.name_rate(screen);
+    let mut steering = Steering::new(conductor.controller(), plan.is_paused(), screen);
     let mut finishing = std::pin::pin!(conductor.finish());
     let result = {
         let wreaking = async {
             if let (Some(shop), Some(chaos)) = (shop, chaos) {
-                let kills = chaos::wreak(shop, chaos, started, &mut victims, notices);
+                let kills = chaos::wreak(shop, chaos, &plan, &mut victims, notices);
                 let rolls = async {
                     if let Some(roll) = &chaos.roll {
-                        rolling::roll(shop, roll, started, &mut restarts, notices).await;
+                        rolling::roll(shop, roll, &plan, &mut restarts, notices).await;
                     }
                 };
                 tokio::join!(kills, rolls);
@@ -89,8 +98,12 @@ pub async fn drive(
             tokio::select! {
                 biased;
                 result = &mut finishing => break result?,
-                () = signals.next() => end_early(screen, &control, None),
-                action = screen.action() => end_early(screen, &control, Some(action)),
+                () = signals.next() => steering.end(screen),
+                action = screen.action() => {
+                    watching.look(screen);
+                    let save = |screen: &Screen| save(screen, plan.elapsed(), &watching.usage);
+                    steering.act(action, screen, save);
+                }
                 Some(notice) = heard.recv() => screen.notice(notice),
                 () = &mut wreaking => {}
                 _ = ticks.tick() => watching.look(screen),
@@ -101,51 +114,45 @@ pub async fn drive(
     Ok(LoadEnd { result, took: started.elapsed(), victims, restarts, usage: watching.usage })
 }
 
-/// The first request lets running iterations finish; a second one does not.
-fn end_early(screen: &mut Screen, control: &impl Fn(Control), asked: Option<Action>) {
-    let order = match asked {
-        Some(Action::Kill) => Control::Kill,
-        _ if screen.interrupted() => Control::Kill,
-        _ => Control::Stop,
-    };
-    screen.interrupt();
-    screen.notice("stopping: the audit still follows".into());
-    control(order);
-}
-
 struct Watching<'a> {
     loads: Vec<u32>,
     state: watch::Receiver<std::sync::Arc<loadgen::metrics::LoadState>>,
     usage: Usage,
     phase: &'a Phase,
     shop: Option<&'a Shop>,
-    started: Instant,
+    segment: Stripe,
+    plan: Follow,
     draws: u32,
 }
 
 impl Watching<'_> {
-    /// The planned rate of what is plotted against it.
-    fn plan(&self, screen: &mut Screen) {
-        let places = |scenario: &&Scenario| {
-            matches!(scenario.flow, Flow::PlaceOrder(_) | Flow::WatchOrder(_))
-        };
-        let any_places = self.phase.scenarios.iter().any(|scenario| places(&scenario));
+    /// Whether what is plotted against the plan are orders or anything.
+    fn name_rate(&self, screen: &mut Screen) {
+        let metric = if self.places_orders() { ORDER_RATE_METRIC } else { ANY_RATE_METRIC };
+        screen.info.rate_metric = metric.into();
+    }
+
+    fn places_orders(&self) -> bool {
+        self.phase.scenarios.iter().any(places)
+    }
+
+    /// This machine's planned rate of what is plotted against it, with what was made of it by hand.
+    fn planned_rate(&self) -> Vec<(f64, f64)> {
+        let any_places = self.places_orders();
         let counted = |scenario: &&Scenario| !any_places || places(scenario);
+        let part = f64::from(self.segment.of).recip();
         let rate = |at: Duration| -> f64 {
             let scenarios = self.phase.scenarios.iter().filter(counted);
             let running = scenarios.filter_map(|scenario| {
                 scenario.executor.target_rate(at.checked_sub(scenario.start_time)?)
             });
-            running.sum()
+            running.sum::<f64>() * self.plan.rate_at(at).factor() * part
         };
         let seconds = 0..=self.phase.load_duration().as_secs();
-        let point =
-            |second| (Duration::from_secs(second).as_secs_f64(), rate(Duration::from_secs(second)));
-        let plan = seconds.map(point).collect::<Vec<_>>();
+        let plan = seconds.map(Duration::from_secs).map(|at| (at.as_secs_f64(), rate(at)));
+        let plan: Vec<_> = plan.collect();
         let open = plan.iter().any(|(_, rate)| *rate > 0.0);
-        screen.info.target_rate = if open { plan } else { Vec::new() };
-        screen.info.rate_metric =
-            if any_places { ORDER_RATE_METRIC } else { ANY_RATE_METRIC }.into();
+        if open { plan } else { Vec::new() }
     }
 
     fn look(&mut self, screen: &mut Screen) {
@@ -155,7 +162,10 @@ impl Watching<'_> {
         }
         self.draws += 1;
         screen.load = self.state.borrow_and_update().clone();
-        screen.info.elapsed = self.started.elapsed();
+        screen.info.elapsed = self.plan.elapsed();
+        screen.info.is_paused = self.plan.is_paused();
+        screen.info.rate = self.plan.rate_at(screen.info.elapsed);
+        screen.info.target_rate = self.planned_rate();
         let elapsed = screen.info.elapsed.min(self.phase.load_duration());
         screen.validity = validity(&screen.load, self.phase.send_lag_limit);
         screen.thresholds = threshold::evaluate_all(&self.phase.thresholds, &screen.load, elapsed);
@@ -169,4 +179,8 @@ impl Watching<'_> {
         processes.push(("harness".into(), std::process::id()));
         processes
     }
+}
+
+fn places(scenario: &Scenario) -> bool {
+    matches!(scenario.flow, Flow::PlaceOrder(_) | Flow::WatchOrder(_))
 }

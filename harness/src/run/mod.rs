@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`phase`] | one phase: shop, load, chaos, drain, audit |
 //! | [`load`] | the load itself, from the first iteration to the last |
+//! | [`steering`] | what the person at the keyboard may do to it |
 //! | [`screen`] | the dashboard, or one line a second |
 //! | [`kafka`] | a Kafka that is not ours: is it there, is it empty |
 //! | [`environment`] | the machine and the software, for the report |
@@ -13,12 +14,13 @@ pub mod kafka;
 pub mod load;
 pub mod phase;
 pub mod screen;
+pub mod steering;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use contract::Timestamp;
 use loadgen::report::{self, RunReport, Verdict};
 
@@ -63,7 +65,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Lets the command line have its say, and finds out up front what cannot be.
-fn prepare(args: &RunArgs, scenario: &mut Loaded) -> anyhow::Result<()> {
+pub(crate) fn prepare(args: &RunArgs, scenario: &mut Loaded) -> anyhow::Result<()> {
     for (phase, settings) in scenario.file.phases.iter().zip(&mut scenario.settings) {
         if let Some(replicas) = &args.replicas {
             settings.shop.replicas = replicas.clone();
@@ -90,12 +92,24 @@ async fn run_scenario(
         }
     }
     let mut screen = Screen::open(args.no_tui, &scenario.file.name, scenario.file.phases.len());
+    if args.paused && !screen.has_keys() {
+        screen.close().await;
+        bail!("--paused waits for `p` in the dashboard, and this is no terminal to show it on");
+    }
     let mut phases = Vec::new();
     let mut verdict = Verdict::Pass;
     let pairs = scenario.file.phases.iter().zip(&scenario.settings);
     for (index, (phase, settings)) in pairs.enumerate() {
         let folder = folder.phase(&phase.name)?;
-        let run = PhaseRun { args, phase, settings, folder, index, delete_topics: *ours };
+        let run = PhaseRun {
+            args,
+            scenario: &scenario.file.name,
+            phase,
+            settings,
+            folder,
+            index,
+            delete_topics: *ours,
+        };
         let ended = run.run(&mut screen, signals).await;
         *ours |= settings.shop.services;
         let PhaseEnd { report, verdict: judged } = match ended {
@@ -127,12 +141,12 @@ async fn run_scenario(
 }
 
 /// The folder of one run: `<UTC time>-<scenario>`.
-struct RunFolder {
-    path: PathBuf,
+pub(crate) struct RunFolder {
+    pub(crate) path: PathBuf,
 }
 
 impl RunFolder {
-    fn create(out: &Path, scenario: &str, at: Timestamp) -> anyhow::Result<Self> {
+    pub(crate) fn create(out: &Path, scenario: &str, at: Timestamp) -> anyhow::Result<Self> {
         let name = format!("{}-{scenario}", at.format("%Y%m%dT%H%M%S%3fZ"));
         let path = out.join(name);
         std::fs::create_dir_all(&path)
@@ -141,7 +155,7 @@ impl RunFolder {
     }
 
     /// Where a phase's journals and its processes' logs go.
-    fn phase(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn phase(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
         for part in ["journal", "logs"] {
             let path = path.join(part);

@@ -2,21 +2,22 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
 use loadgen::conductor::{Conductor, ConductorOptions, LoadResult};
 use loadgen::flow::{Flow, Given, HttpParams, Needs, Once, Targets};
-use loadgen::report::{PhaseReport, Recovery, Verdict};
+use loadgen::metrics::LoadState;
+use loadgen::report::{self, PhaseReport, Recovery, RunReport, Verdict};
 use loadgen::scenario::Phase;
 use loadgen::{journal, preflight};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::kafka;
 use super::load::{LoadEnd, Surroundings, drive};
 use super::screen::Screen;
+use super::{environment, kafka};
 use crate::audit::drain::{Progress, STUCK_AFTER};
 use crate::audit::gather::{Sources, gather};
 use crate::audit::{AuditReport, audit};
@@ -27,10 +28,13 @@ use crate::rolling::{self, RestartReport};
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
+use crate::usage::Usage;
 
 /// What is needed to run a phase.
 pub struct PhaseRun<'a> {
     pub args: &'a RunArgs,
+    /// Its name.
+    pub scenario: &'a str,
     pub phase: &'a Phase,
     pub settings: &'a PhaseSettings,
     /// Holds `journal/` and `logs/`.
@@ -107,6 +111,8 @@ impl PhaseRun<'_> {
             heard: &mut heard,
             screen,
             signals,
+            segment: self.args.segment,
+            save: &|screen, took, usage| self.save(screen, started_at, took, usage),
         };
         let LoadEnd { result, took, victims, restarts, usage } =
             drive(self.phase, conductor, around).await?;
@@ -120,8 +126,20 @@ impl PhaseRun<'_> {
             shop.stop().await;
         }
         let verdict = verdict(&result, &audited, screen.interrupted());
+        let report = self.report(started_at, took, result, &usage, audited)?;
+        Ok(PhaseEnd { report, verdict })
+    }
+
+    fn report(
+        &self,
+        started_at: Timestamp,
+        took: Duration,
+        result: LoadResult,
+        usage: &Usage,
+        audited: Audited,
+    ) -> anyhow::Result<PhaseReport> {
         let LoadResult { state, thresholds, validity, .. } = result;
-        let report = PhaseReport {
+        Ok(PhaseReport {
             name: self.phase.name.clone(),
             started_at,
             duration: took,
@@ -132,14 +150,45 @@ impl PhaseRun<'_> {
             audit_lines: audited.lines(),
             processes: usage.overall(),
             recovery: audited.recovery,
+        })
+    }
+
+    /// Writes the report of a load that goes on into the phase's folder, without an audit: that is of ended orders.
+    fn save(
+        &self,
+        screen: &Screen,
+        started_at: Timestamp,
+        took: Duration,
+        usage: &Usage,
+    ) -> anyhow::Result<PathBuf> {
+        let result = LoadResult {
+            state: LoadState::clone(&screen.load),
+            thresholds: screen.thresholds.clone(),
+            validity: screen.validity.clone(),
+            aborted: false,
+            stopped: false,
         };
-        Ok(PhaseEnd { report, verdict })
+        let verdict = verdict(&result, &Audited::default(), screen.interrupted());
+        let phase = self.report(started_at, took, result, usage, Audited::default())?;
+        let run = RunReport {
+            scenario: self.scenario.to_owned(),
+            started_at,
+            verdict,
+            environment: environment::describe(self.args),
+            phases: vec![phase],
+        };
+        let folder = self.folder.join("snapshots").join(format!("{:.1}s", took.as_secs_f64()));
+        std::fs::create_dir_all(&folder)?;
+        report::write_all(&folder, &run)?;
+        Ok(folder)
     }
 
     /// Whether this machine can carry the phase under the limits that its shop sets.
     fn preflight(&self) -> anyhow::Result<()> {
-        let own = preflight::Limits::of_this_machine(u64::from(self.args.shards))
-            .context("cannot tell this machine's limits")?;
+        let own = preflight::Limits::of_this_machine(
+            u64::from(self.args.shards) * u64::from(self.args.segment.of),
+        )
+        .context("cannot tell this machine's limits")?;
         let limits = preflight::Limits {
             orders_per_minute: u64::from(self.settings.shop.order_limit),
             sockets_per_address: u64::from(self.settings.shop.sockets_per_address),
@@ -226,6 +275,9 @@ impl PhaseRun<'_> {
             journal_dir: self.folder.join("journal"),
             seed: self.args.seed,
             shards: self.args.shards,
+            segment: self.args.segment,
+            // Whoever waited for one phase has not asked to wait for the next.
+            paused: self.args.paused && self.index == 0,
         })
     }
 

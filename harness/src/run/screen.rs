@@ -5,7 +5,9 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use loadgen::course::Percent;
 use loadgen::metrics::LoadState;
+use loadgen::preflight::Limits;
 use loadgen::report::{ProcessUsage, Validity};
 use loadgen::threshold::ThresholdVerdict;
 use loadgen::tui::{self, Action, Dashboard, RunInfo};
@@ -51,7 +53,11 @@ impl Screen {
     pub fn open(no_tui: bool, scenario: &str, phases: usize) -> Self {
         let (keys, actions) = mpsc::channel(WAITING_ACTIONS);
         let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-        let info = RunInfo { scenario: scenario.into(), phases, ..RunInfo::default() };
+        // Where the system does not say it, nothing is shown.
+        let limits = Limits::of_this_machine(1).ok();
+        let descriptor_limit = limits.map_or(0, |limits| limits.descriptors);
+        let info =
+            RunInfo { scenario: scenario.into(), phases, descriptor_limit, ..RunInfo::default() };
         let mut screen = Self {
             info,
             load: Arc::default(),
@@ -72,11 +78,20 @@ impl Screen {
         screen
     }
 
+    /// Whether there is a dashboard with somebody at its keys.
+    #[must_use]
+    pub const fn has_keys(&self) -> bool {
+        matches!(self.face, Face::Dashboard { .. })
+    }
+
     /// Forgets the last phase's numbers.
     pub fn begin_phase(&mut self, name: &str, index: usize, total: Duration) {
         self.info.phase = name.into();
         self.info.phase_index = index + 1;
         self.info.elapsed = Duration::ZERO;
+        self.info.is_paused = false;
+        self.info.rate = Percent::PLAN;
+        self.info.target_rate.clear();
         self.info.total = total;
         self.load = Arc::default();
         self.thresholds.clear();

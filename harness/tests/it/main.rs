@@ -7,6 +7,7 @@ mod audit_checks;
 mod command_line;
 mod draft;
 mod kafka_away;
+mod keys;
 mod logs;
 mod process;
 mod records;
@@ -14,6 +15,7 @@ mod replay;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;
+mod steering;
 mod stock_checks;
 mod table_checks;
 mod up;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::RunArgs;
 
-pub const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   doorbuster capacity targets --from 1200 --step 200 --to 3000
   doorbuster capacity flash-sale --from 100 --precision 25

@@ -3,12 +3,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`phase`] | one phase: shop, load, chaos, drain, audit |
+//! | `describe` | how it went, for its report |
 //! | [`load`] | the load itself, from the first iteration to the last |
 //! | [`steering`] | what the person at the keyboard may do to it |
 //! | [`screen`] | the dashboard, or one line a second |
 //! | [`kafka`] | a Kafka that is not ours: is it there, is it empty |
 //! | [`environment`] | the machine and the software, for the report |
 
+mod describe;
 pub mod environment;
 pub mod kafka;
 pub mod load;

@@ -2,22 +2,21 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
 use loadgen::conductor::{Conductor, ConductorOptions, LoadResult};
 use loadgen::flow::{Flow, Given, HttpParams, Needs, Once, Targets};
-use loadgen::metrics::LoadState;
-use loadgen::report::{self, PhaseReport, Recovery, RunReport, Verdict};
+use loadgen::report::{PhaseReport, Recovery, Verdict};
 use loadgen::scenario::Phase;
 use loadgen::{journal, preflight};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::kafka;
 use super::load::{LoadEnd, Surroundings, drive};
 use super::screen::Screen;
-use super::{environment, kafka};
 use crate::audit::drain::{Progress, STUCK_AFTER};
 use crate::audit::gather::{Sources, gather};
 use crate::audit::{AuditReport, audit};
@@ -28,7 +27,6 @@ use crate::rolling::{self, RestartReport};
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
-use crate::usage::Usage;
 
 /// What is needed to run a phase.
 pub struct PhaseRun<'a> {
@@ -53,9 +51,9 @@ pub struct PhaseEnd {
 
 /// What the audit leaves behind.
 #[derive(Default)]
-struct Audited {
+pub(super) struct Audited {
     report: Option<AuditReport>,
-    recovery: Vec<Recovery>,
+    pub(super) recovery: Vec<Recovery>,
     kills: Vec<KillReport>,
     restarts: Vec<RestartReport>,
     /// Kills whose victims came back too late.
@@ -126,61 +124,8 @@ impl PhaseRun<'_> {
             shop.stop().await;
         }
         let verdict = verdict(&result, &audited, screen.interrupted());
-        let report = self.report(started_at, took, result, &usage, audited)?;
+        let report = self.describe(started_at, took, result, &usage, audited)?;
         Ok(PhaseEnd { report, verdict })
-    }
-
-    fn report(
-        &self,
-        started_at: Timestamp,
-        took: Duration,
-        result: LoadResult,
-        usage: &Usage,
-        audited: Audited,
-    ) -> anyhow::Result<PhaseReport> {
-        let LoadResult { state, thresholds, validity, .. } = result;
-        Ok(PhaseReport {
-            name: self.phase.name.clone(),
-            started_at,
-            duration: took,
-            load: state,
-            thresholds,
-            validity,
-            audit: audited.json()?,
-            audit_lines: audited.lines(),
-            processes: usage.overall(),
-            recovery: audited.recovery,
-        })
-    }
-
-    /// Writes the report of a load that goes on into the phase's folder, without an audit: that is of ended orders.
-    fn save(
-        &self,
-        screen: &Screen,
-        started_at: Timestamp,
-        took: Duration,
-        usage: &Usage,
-    ) -> anyhow::Result<PathBuf> {
-        let result = LoadResult {
-            state: LoadState::clone(&screen.load),
-            thresholds: screen.thresholds.clone(),
-            validity: screen.validity.clone(),
-            aborted: false,
-            stopped: false,
-        };
-        let verdict = verdict(&result, &Audited::default(), screen.interrupted());
-        let phase = self.report(started_at, took, result, usage, Audited::default())?;
-        let run = RunReport {
-            scenario: self.scenario.to_owned(),
-            started_at,
-            verdict,
-            environment: environment::describe(self.args),
-            phases: vec![phase],
-        };
-        let folder = self.folder.join("snapshots").join(format!("{:.1}s", took.as_secs_f64()));
-        std::fs::create_dir_all(&folder)?;
-        report::write_all(&folder, &run)?;
-        Ok(folder)
     }
 
     /// Whether this machine can carry the phase under the limits that its shop sets.
@@ -361,7 +306,7 @@ impl PhaseRun<'_> {
 }
 
 impl Audited {
-    fn json(&self) -> anyhow::Result<Value> {
+    pub(super) fn json(&self) -> anyhow::Result<Value> {
         let Some(report) = &self.report else { return Ok(Value::Null) };
         let mut json = serde_json::to_value(report).context("the audit's report")?;
         if !self.kills.is_empty() {
@@ -373,7 +318,7 @@ impl Audited {
         Ok(json)
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let Some(report) = &self.report else { return Vec::new() };
         let mut lines = report.table();
         lines.extend(report.lines());
@@ -384,7 +329,7 @@ impl Audited {
     }
 }
 
-fn verdict(result: &LoadResult, audited: &Audited, interrupted: bool) -> Verdict {
+pub(super) fn verdict(result: &LoadResult, audited: &Audited, interrupted: bool) -> Verdict {
     let mut verdict = Verdict::Pass;
     if result.thresholds.iter().any(|threshold| !threshold.ok) || !audited.too_slow.is_empty() {
         verdict = verdict.max(Verdict::ThresholdCrossed);

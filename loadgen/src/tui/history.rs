@@ -87,6 +87,43 @@ pub(super) fn spark(values: &[f64], width: usize, top: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::{ProcessUsage, Validity};
+    use crate::tui::RunInfo;
+
+    fn dashboard(phase: &str, cpu_percent: f64) -> Dashboard {
+        let process = ProcessUsage {
+            name: "load-0".into(),
+            pid: 7,
+            cpu_percent,
+            cpu_seconds: 1.0,
+            pss_bytes: 1000,
+            peak_pss_bytes: 1000,
+            fds: 3,
+        };
+        let limit = std::time::Duration::from_millis(10);
+        Dashboard {
+            run: RunInfo { phase: phase.into(), ..RunInfo::default() },
+            load: std::sync::Arc::default(),
+            thresholds: Vec::new(),
+            validity: Validity { valid: true, send_lag_p99: limit, limit, reason: None },
+            processes: vec![process],
+            notices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn hours_are_forgotten_and_so_is_another_phase() {
+        let mut history = History::default();
+        for second in 0..20_000_u32 {
+            history.add(&dashboard("shop", f64::from(second)));
+        }
+        let cpu = history.cpu("load-0");
+        assert_eq!((cpu.len(), cpu.last()), (MOST_FRAMES, Some(&19_999.0)));
+        assert_eq!(history.memory("load-0").len(), MOST_FRAMES);
+        assert_eq!(history.cpu("nobody"), []);
+        history.add(&dashboard("kafka", 5.0));
+        assert_eq!(history.cpu("load-0"), [5.0]);
+    }
 
     #[test]
     fn a_spark_shows_the_newest_values_and_nothing_for_nothing() {

@@ -1,4 +1,5 @@
 //! Integration tests of the load generator.
 
+mod endurance;
 mod engine;
 mod faces;

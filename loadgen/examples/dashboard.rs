@@ -30,8 +30,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut run = faces_run::Run::detailed();
-    (0..arguments.from).for_each(|_| run.step());
+    let mut run = faces_run::Run::at(arguments.from).detailed();
     let (updates, receiver) = watch::channel(Arc::new(run.dashboard()));
     let (actions, mut asked) = mpsc::channel(4);
     let screen = async {

@@ -57,6 +57,7 @@ async fn conduct(segment: Stripe, shards: u32, paused: bool) -> (Conductor, temp
             inventory: url,
             kafka: "127.0.0.1:9".into(),
         },
+        given: Vec::new(),
         journal_dir: folder.path().to_owned(),
         seed: 1,
         shards,

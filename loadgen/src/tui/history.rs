@@ -120,9 +120,9 @@ mod tests {
         let cpu = history.cpu("load-0");
         assert_eq!((cpu.len(), cpu.last()), (MOST_FRAMES, Some(&19_999.0)));
         assert_eq!(history.memory("load-0").len(), MOST_FRAMES);
-        assert_eq!(history.cpu("nobody"), []);
+        assert!(history.cpu("nobody").is_empty());
         history.add(&dashboard("kafka", 5.0));
-        assert_eq!(history.cpu("load-0"), [5.0]);
+        assert_eq!(history.cpu("load-0"), vec![5.0]);
     }
 
     #[test]

@@ -67,7 +67,9 @@ fn hours_are_kept_in_the_room_of_the_first_ones() {
         .load
         .intervals()
         .iter()
-        .flat_map(|interval| interval.histograms().map(|(_, histogram)| histogram.len()).collect::<Vec<_>>())
+        .flat_map(|interval| {
+            interval.histograms().map(|(_, histogram)| histogram.len()).collect::<Vec<_>>()
+        })
         .sum();
     // The metric as a whole and by its name.
     assert_eq!(logged, 2 * 15 * 60);

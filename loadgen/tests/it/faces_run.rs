@@ -50,9 +50,9 @@ impl Run {
         run
     }
 
-    /// A run that records what only the dashboard's pages show, too.
-    pub(crate) fn detailed() -> Self {
-        Self { detailed: true, ..Self::new() }
+    /// From now on it records what only the dashboard's pages show, too.
+    pub(crate) fn detailed(self) -> Self {
+        Self { detailed: true, ..self }
     }
 
     /// One more second.

@@ -11,7 +11,10 @@ use crate::tui::Action;
 use crate::tui::page::Page;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
-    let [first, second, third] = Layout::vertical([Constraint::Length(1); 3]).areas(area);
+    // Where there are only two lines, the pages have none.
+    let [first, second, third] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Fill(1)])
+            .areas(area);
     let badge = Span::styled(
         format!(" {} ", scene.state.health.label()),
         scene.theme.badge(scene.state.health),
@@ -22,19 +25,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     frame.render_widget(title(scene, left.width), left);
     frame.render_widget(Line::from(badge), right);
     frame.render_widget(progress(scene, second.width), second);
-    frame.render_widget(pages(scene), third);
+    frame.render_widget(pages(scene, third.width), third);
 }
 
+/// From this width on, every page is named.
+const NAMED: u16 = 79;
+
 /// The pages by their keys, the open one highlighted.
-fn pages(scene: Scene<'_>) -> Line<'static> {
+fn pages(scene: Scene<'_>, width: u16) -> Line<'static> {
     let theme = scene.theme;
     let mut spans = Vec::new();
     for (key, page) in Page::ALL.into_iter().enumerate() {
         if page == scene.overlay.page {
             spans.push(Span::styled(format!(" {key} {} ", page.title()), theme.open_page()));
         } else {
-            spans.push(Span::styled(format!(" {key}"), theme.strong()));
-            spans.push(Span::styled(format!(" {} ", page.title()), theme.dim()));
+            spans.push(Span::styled(format!(" {key} "), theme.strong()));
+            if width >= NAMED {
+                spans.push(Span::styled(format!("{} ", page.title()), theme.dim()));
+            }
         }
     }
     Line::from(spans)

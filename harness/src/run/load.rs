@@ -148,8 +148,11 @@ impl Watching<'_> {
             });
             running.sum::<f64>() * self.plan.rate_at(at).factor() * part
         };
-        let seconds = 0..=self.phase.load_duration().as_secs();
-        let plan = seconds.map(Duration::from_secs).map(|at| (at.as_secs_f64(), rate(at)));
+        let end = self.phase.load_duration();
+        // At its very end nothing is planned any more, and the line would seem to fall towards that.
+        let last = end.saturating_sub(Duration::from_millis(1));
+        let seconds = (0..=end.as_secs()).map(Duration::from_secs);
+        let plan = seconds.map(|at| (at.as_secs_f64(), rate(at.min(last))));
         let plan: Vec<_> = plan.collect();
         let open = plan.iter().any(|(_, rate)| *rate > 0.0);
         if open { plan } else { Vec::new() }

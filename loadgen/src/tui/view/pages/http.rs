@@ -74,6 +74,10 @@ fn histogram(frame: &mut Frame<'_>, area: Rect, scene: Scene<'_>) {
     let merged = merge(&state.histogram, room);
     let most = merged.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let width = usize::from(inner.width).saturating_sub(9 + 10 + 2);
+    if merged.is_empty() {
+        let waiting = Line::styled(" no request has ended yet", theme.dim());
+        return frame.render_widget(Paragraph::new(waiting).block(block), area);
+    }
     let lines: Vec<Line<'_>> = merged
         .into_iter()
         .map(|(label, count)| {

@@ -78,7 +78,7 @@ fn measure(planned: Planned, server: Option<&str>) -> anyhow::Result<Row> {
         stripe: Stripe::WHOLE,
     };
     let tally = RefCell::new(Tally::default());
-    shard::runtime()?.block_on(async {
+    shard::runtime(&plan.scenarios)?.block_on(async {
         let (give, orders) = tokio::sync::mpsc::unbounded_channel();
         give.send(Order::Start)?;
         let idle = |_: &Scenario| server.is_none().then(|| Rc::new(Idle) as Rc<dyn Work>);

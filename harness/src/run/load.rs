@@ -10,7 +10,7 @@ use loadgen::flow::Flow;
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::threshold;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::screen::Screen;
 use super::steering::Steering;
@@ -46,6 +46,7 @@ pub struct Surroundings<'a> {
 /// How it went.
 pub struct LoadEnd {
     pub result: LoadResult,
+    /// Without pauses.
     pub took: Duration,
     pub victims: Vec<Victim>,
     pub restarts: Vec<RestartReport>,
@@ -62,7 +63,6 @@ pub async fn drive(
     around: Surroundings<'_>,
 ) -> anyhow::Result<LoadEnd> {
     let Surroundings { shop, chaos, notices, heard, screen, signals, segment, save } = around;
-    let started = Instant::now();
     let plan = conductor.course();
     let (mut victims, mut restarts) = (Vec::new(), Vec::new());
     let mut watching = Watching {
@@ -111,7 +111,7 @@ pub async fn drive(
         }
     };
     watching.look(screen);
-    Ok(LoadEnd { result, took: started.elapsed(), victims, restarts, usage: watching.usage })
+    Ok(LoadEnd { result, took: plan.elapsed(), victims, restarts, usage: watching.usage })
 }
 
 struct Watching<'a> {

@@ -88,8 +88,7 @@ fn refused(scenario: &str) -> (Option<i32>, String) {
 /// Answers every request on as many connections as come.
 fn serve(listener: TcpListener) {
     let answer = |stream: TcpStream| {
-        let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-        while let Some(line) = lines.next() {
+        for line in BufReader::new(&stream).lines().map_while(Result::ok) {
             if line.is_empty()
                 && (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").is_err()
             {

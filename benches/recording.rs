@@ -9,6 +9,9 @@ use loadgen::metrics::Registry;
 /// Samples recorded while allocations are counted.
 const COUNTED: u64 = 10_000;
 
+/// Records one sample.
+type Record<'a> = Box<dyn FnMut() + 'a>;
+
 fn benches(criterion: &mut Criterion) {
     let registry = Registry::new();
     let tags = [("name", "order"), ("status", "201")];
@@ -22,7 +25,7 @@ fn benches(criterion: &mut Criterion) {
         micros = (micros * 48_271) % 2_147_483_647;
         Duration::from_micros(micros % 300_000)
     };
-    let mut all: [(&str, Box<dyn FnMut()>); 4] = [
+    let mut all: [(&str, Record<'_>); 4] = [
         ("counter", Box::new(|| registry.add(counter, black_box(1)))),
         ("gauge", Box::new(|| registry.set(gauge, black_box(7.0)))),
         ("rate", Box::new(|| registry.record(rate, black_box(false)))),

@@ -71,6 +71,7 @@ fn measure(planned: Planned, server: Option<&str>) -> anyhow::Result<Row> {
             inventory: url,
             kafka: "127.0.0.1:9".to_owned(),
         },
+        given: Vec::new(),
         journal_dir: folder.path().to_owned(),
         seed: 1,
         run_id: 1,

@@ -8,17 +8,17 @@ use loadgen::scenario::{self, Scenario, Stage};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A rate that stays, or goes from a half to one and a half of itself.
-pub struct Planned {
-    pub name: String,
+pub(crate) struct Planned {
+    pub(crate) name: String,
     toml: String,
-    pub arrivals: Arrivals,
-    pub duration: Duration,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) duration: Duration,
     /// The goal of its send lag's 99th percentile, in milliseconds.
-    pub lag_goal_ms: f64,
+    pub(crate) lag_goal_ms: f64,
 }
 
 impl Planned {
-    pub fn both(rate: u32, duration: Duration) -> [Self; 2] {
+    pub(crate) fn both(rate: u32, duration: Duration) -> [Self; 2] {
         let lag_goal_ms = if rate <= 1000 { 0.5 } else { 1.0 };
         let (low, high) = (f64::from(rate) / 2.0, f64::from(rate) * 1.5);
         let seconds = duration.as_secs();
@@ -45,7 +45,7 @@ impl Planned {
         ]
     }
 
-    pub fn scenario(&self) -> anyhow::Result<Scenario> {
+    pub(crate) fn scenario(&self) -> anyhow::Result<Scenario> {
         let text = format!(
             "name = \"pacing\"\n[scenarios.pacing]\nexec = \"check-inventory\"\n{}preAllocatedVUs = 2000\n",
             self.toml

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 const BODY: &str = r#"{"product_id":"product-1","current_stock":1000,"reserved_stock":0,"last_updated":"2025-01-01T00:00:00Z"}"#;
 
 /// Starts it and gives its URL.
-pub fn start() -> anyhow::Result<String> {
+pub(crate) fn start() -> anyhow::Result<String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let url = format!("http://{}", listener.local_addr()?);

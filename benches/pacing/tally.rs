@@ -13,7 +13,7 @@ const STRETCH_GOAL: f64 = 0.005;
 const STRETCH: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     load: LoadState,
     damaged: Option<MergeError>,
     /// Plan time and starts until then.
@@ -21,7 +21,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn add(&mut self, snapshot: &Snapshot) {
+    pub(crate) fn add(&mut self, snapshot: &Snapshot) {
         if let Err(error) = self.load.merge(0, snapshot) {
             self.damaged = Some(error);
         }
@@ -29,7 +29,7 @@ impl Tally {
         self.marks.push((Duration::from_millis(snapshot.to_ms), started));
     }
 
-    pub fn row(self, planned: &Planned) -> Result<Row, MergeError> {
+    pub(crate) fn row(self, planned: &Planned) -> Result<Row, MergeError> {
         if let Some(error) = self.damaged {
             return Err(error);
         }
@@ -64,7 +64,7 @@ fn differ(started: u64, due: u64) -> f64 {
     started.abs_diff(due) as f64 / due.max(1) as f64
 }
 
-pub struct Row {
+pub(crate) struct Row {
     name: String,
     due: u64,
     started: u64,
@@ -76,9 +76,9 @@ pub struct Row {
 }
 
 impl Row {
-    pub const HEAD: &str = "plan                         due    started  differs  any 10 s   send lag p50       p99       max   goals";
+    pub(crate) const HEAD: &str = "plan                         due    started  differs  any 10 s   send lag p50       p99       max   goals";
 
-    pub fn missed(&self) -> bool {
+    pub(crate) fn missed(&self) -> bool {
         differ(self.started, self.due) > WHOLE_GOAL
             || self.stretch > STRETCH_GOAL
             || self.lag_ms[1] > self.lag_goal_ms

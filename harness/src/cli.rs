@@ -2,6 +2,8 @@
 
 mod capacity;
 mod replay;
+mod run;
+mod scenarios;
 mod up;
 
 use std::collections::BTreeMap;
@@ -9,13 +11,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
-use loadgen::executor::schedule::Stripe;
 
 pub use capacity::CapacityArgs;
 pub use replay::{Place, ReplayArgs};
+pub use run::{LoadArgs, RunArgs};
+pub use scenarios::{KINDS, ScenariosCommand};
 pub use up::UpArgs;
-
-use crate::supervise::Replicas;
 
 /// Starts an event-driven shop around Kafka, loads it, audits every order, and passes or fails.
 #[derive(Debug, Parser)]
@@ -31,7 +32,7 @@ Examples:
   doorbuster run smoke --no-tui              ten seconds, for scripts and CI
   doorbuster run flash-sale --kafka HOST:9092 --reset-topics
   doorbuster up                              open the shop and keep it open
-  doorbuster scenarios show smoke            print a scenario to start from
+  doorbuster scenarios new my-sale           write a scenario to start from
 
 Exit codes: 0 pass, 99 threshold crossed, 90 measurement not valid, 91 audit violation,
 104 bad configuration, 105 ended by a signal.";
@@ -39,8 +40,8 @@ Exit codes: 0 pass, 99 threshold crossed, 90 measurement not valid, 91 audit vio
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start what the scenario needs, load it, audit every order, report, stop
-    #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArgs),
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
     /// Search the highest rate at which all thresholds of a phase hold, and draw the curve
     #[command(after_help = capacity::EXAMPLES)]
     Capacity(Box<CapacityArgs>),
@@ -61,7 +62,8 @@ pub enum Command {
     /// Check a running service's state against the log, or set back a consumer group
     #[command(after_help = replay::EXAMPLES)]
     Replay(Box<ReplayArgs>),
-    /// List, check or print scenarios
+    /// Write, list, check or print scenarios
+    #[command(after_help = scenarios::EXAMPLES)]
     Scenarios {
         #[command(subcommand)]
         command: ScenariosCommand,
@@ -69,59 +71,6 @@ pub enum Command {
     /// Generate load for a parent that gives the plan on standard input
     #[command(hide = true)]
     Load,
-}
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  doorbuster run targets
-  doorbuster run smoke flash-sale --no-tui
-  doorbuster run my-sale.toml --scale 0.1    a tenth of the load, for a small machine
-  doorbuster run smoke --kafka localhost:9092
-  doorbuster run smoke --replicas order=2,payment=3,status=2
-  doorbuster run postgres --database postgres://shop:secret@localhost/shop
-  doorbuster run smoke --order-url http://shop:8080 --status-url http://shop:8085 \\
-      --inventory-url http://shop:8081 --kafka kafka:9092";
-
-#[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// Scenario files, or names of scenarios that ship (see `doorbuster scenarios list`)
-    #[arg(required = true, value_name = "SCENARIO")]
-    pub scenarios: Vec<String>,
-    /// Use the Kafka at HOST:PORT instead of the embedded broker
-    #[arg(long, value_name = "HOST:PORT")]
-    pub kafka: Option<String>,
-    /// Delete the shop's topics on that Kafka before each phase, with all that is in them
-    #[arg(long, requires = "kafka")]
-    pub reset_topics: bool,
-    #[command(flatten)]
-    pub deployed: DeployedUrls,
-    /// Processes of each service, whatever the scenario says: order=2,payment=3
-    #[arg(long, value_name = "SERVICE=COUNT,…", conflicts_with = "order_url")]
-    pub replicas: Option<Replicas>,
-    /// Keep the inventory and the orders in this PostgreSQL: each phase in a schema of its own, dropped after it
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = database)]
-    pub database: Option<DatabaseUrl>,
-    /// Multiply rates, virtual users and minimum counts by this
-    #[arg(long, default_value_t = 1.0, value_parser = positive, value_name = "FACTOR")]
-    pub scale: f64,
-    /// Print one progress line a second instead of drawing the dashboard
-    #[arg(long)]
-    pub no_tui: bool,
-    /// Where the report folders go
-    #[arg(long, default_value = "reports", value_name = "DIR")]
-    pub out: PathBuf,
-    /// Decides what the virtual users order and which cards are declined
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Processes that generate load
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub shards: u32,
-    /// Run this part of the load only, one of several machines: 1/4 is the first of four
-    #[arg(long, default_value = "1/1", value_name = "I/N")]
-    pub segment: Stripe,
-    /// Prepare everything and begin when `p` is pressed in the dashboard
-    #[arg(long, conflicts_with = "no_tui")]
-    pub paused: bool,
 }
 
 /// A shop that is deployed already: all three or none.
@@ -191,22 +140,6 @@ pub struct AuditArgs {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Subcommand)]
-pub enum ScenariosCommand {
-    /// Name every scenario that ships
-    List,
-    /// Tell every mistake in a scenario file, with its line
-    Check {
-        #[arg(value_name = "FILE")]
-        scenario: String,
-    },
-    /// Print a scenario's file
-    Show {
-        #[arg(value_name = "SCENARIO")]
-        scenario: String,
-    },
-}
-
 /// Where a database is; nothing where the variable is there and empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(pub Option<String>);
@@ -240,11 +173,6 @@ fn stock(text: &str) -> Result<Stock, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".into()) }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if factor > 0.0 && factor.is_finite() { Ok(factor) } else { Err("not above 0".into()) }
 }
 
 #[cfg(test)]

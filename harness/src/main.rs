@@ -40,7 +40,7 @@ fn execute(command: Command) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {
-            Command::Run(args) => run::run(args).await,
+            Command::Run(args) => run::run(*args).await,
             Command::Capacity(args) => capacity::capacity(*args).await,
             Command::Up(args) => up::up(args).await,
             Command::Broker(args) => {

@@ -18,7 +18,7 @@ use crate::metrics::{Aggregate, LoadState, names};
 use crate::report::Validity;
 use crate::scenario::Phase;
 use crate::shard::{HEAD_START, Order, Report};
-use crate::threshold::{self, ThresholdVerdict};
+use crate::threshold::{self, Threshold, ThresholdVerdict};
 use crew::{Crew, ShardProcess};
 
 /// As in k6.
@@ -185,8 +185,8 @@ impl Performance {
         steer: watch::Sender<Course>,
     ) -> Self {
         Self {
+            load: LoadState::tracking(phase.thresholds.iter().filter_map(Threshold::track)),
             phase,
-            load: LoadState::new(),
             publish,
             steer,
             aborted: false,
@@ -246,6 +246,7 @@ impl Performance {
                 self.steer.send_modify(|course| {
                     course.scale(Change { at, rate });
                 });
+                threshold::follow(&mut self.phase.thresholds, self.steer.borrow().changes());
             }
         }
         Ok(())
@@ -291,7 +292,8 @@ impl Performance {
         self.load.elapsed().min(self.stopped_after.unwrap_or(planned)).min(planned)
     }
 
-    fn result(self) -> LoadResult {
+    fn result(mut self) -> LoadResult {
+        self.load.close();
         let thresholds = self.verdicts(self.loaded());
         let validity = validity(&self.load, self.phase.send_lag_limit);
         let Self { load, aborted, stopped, .. } = self;

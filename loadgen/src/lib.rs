@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`scenario`] | reads scenario files |
-//! | [`preflight`] | says whether this machine can carry them |
+//! | [`preflight`], [`estimate`] | say whether this machine can carry them, and what they come to |
 //! | [`conductor`] | starts the load processes, merges what they tell, judges |
 //! | [`shard`] | is such a process |
 //! | [`course`] | a plan's clock, and what is changed while it goes on |
@@ -15,18 +15,22 @@
 //! | [`metrics`] | records, merges |
 //! | [`threshold`] | judges |
 //! | [`journal`] | what was asked and answered, for the auditor |
-//! | [`report`], [`tui`] | show it |
+//! | [`output`] | writes what happens while it happens |
+//! | [`report`], [`tui`] | show it; [`color`] says how |
 //!
 //! The engine knows nothing of whoever shows its numbers, and services only by their URLs.
 
 mod client;
+pub mod color;
 pub mod conductor;
 pub mod course;
+pub mod estimate;
 pub mod executor;
 pub mod flow;
 pub mod journal;
 mod lease;
 pub mod metrics;
+pub mod output;
 pub mod preflight;
 pub mod report;
 pub mod scenario;

@@ -33,6 +33,7 @@ use crate::executor::Run;
 use crate::executor::clock::Clock;
 use crate::executor::pacer::Pacer;
 use crate::executor::schedule::Stripe;
+use crate::executor::stages::Stages;
 use crate::executor::vu_pool::VuPool;
 use crate::flow::context::{Context, Services, Shared};
 use crate::flow::{Given, Targets, shop_urls};
@@ -382,7 +383,8 @@ impl Job {
         let stripe = shared.stripe.with_users(whole.segment, executor.max_vus());
         let share = stripe.map(|stripe| {
             let work = Rc::clone(&work);
-            (stripe, Rc::new(VuPool::new(work, stripe, most, open, registry, &borrowed)))
+            let stages = Stages::new(registry, &scenario.stages);
+            (stripe, Rc::new(VuPool::new(work, stripe, most, open, stages, registry, &borrowed)))
         });
         Ok(Self { share, scenario, work, traffic, data_sent, data_received })
     }

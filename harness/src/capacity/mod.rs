@@ -11,10 +11,12 @@ pub mod curve;
 pub mod search;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
+use loadgen::output::Outputs;
 use loadgen::report::{self, RunReport, Verdict};
 use loadgen::scenario::Phase;
 use serde_json::json;
@@ -22,7 +24,7 @@ use serde_json::json;
 use crate::cli::{CapacityArgs, RunArgs};
 use crate::exit::Outcome;
 use crate::run::phase::{PhaseEnd, PhaseRun};
-use crate::run::screen::Screen;
+use crate::run::screen::{Screen, Wanted};
 use crate::run::{self, RunFolder, environment};
 use crate::say;
 use crate::scenarios::{self, Loaded};
@@ -44,12 +46,16 @@ pub async fn capacity(args: CapacityArgs) -> anyhow::Result<Outcome> {
     let subject = Subject::choose(&args, &loaded)?;
     let started_at = Timestamp::from(SystemTime::now());
     let name = format!("capacity-{}", loaded.file.name);
-    let folder = RunFolder::create(&args.run.out, &name, started_at)?;
+    let folder = RunFolder::create(&args.run.reports, &name, started_at)?;
     let mut signals = Signals::listen().context("cannot listen to signals")?;
-    let mut screen = Screen::open(args.run.no_tui, &name, 1);
+    let face = Wanted { no_tui: args.run.no_tui, quiet: args.run.quiet };
+    let mut screen = Screen::open(face, &name, 1);
     let mut points = Vec::new();
     let searched = subject.search(range, &folder, &mut points, &mut screen, &mut signals).await;
     screen.close().await;
+    for failure in subject.outputs.close() {
+        say::aside(format_args!("{failure}\n"));
+    }
     // What was measured before something went wrong was measured.
     write(&folder.path, &loaded.file.name, &args.run, &points)?;
     say::text(curve::text(&points));
@@ -105,6 +111,7 @@ struct Subject<'a> {
     index: usize,
     /// The phase's own highest rate.
     peak: f64,
+    outputs: Arc<Outputs>,
 }
 
 impl<'a> Subject<'a> {
@@ -124,7 +131,8 @@ impl<'a> Subject<'a> {
         if peak <= 0.0 {
             bail!("phase {} starts nothing at a rate, so there is none to search", phase.name);
         }
-        Ok(Self { args: &args.run, loaded, index, peak })
+        let outputs = Arc::new(Outputs::open(&args.run.outputs)?);
+        Ok(Self { args: &args.run, loaded, index, peak, outputs })
     }
 
     /// `None` when somebody ended it.
@@ -179,6 +187,7 @@ impl<'a> Subject<'a> {
             index: 0,
             // What an attempt leaves there is ours.
             delete_topics: self.args.reset_topics || number > 0,
+            outputs: &self.outputs,
         };
         let ended = run.run(screen, signals).await;
         let PhaseEnd { report, verdict } = ended.with_context(|| format!("at {rate}/s"))?;

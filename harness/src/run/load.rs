@@ -171,7 +171,9 @@ impl Watching<'_> {
         screen.info.target_rate = self.planned_rate();
         let elapsed = screen.info.elapsed.min(self.phase.load_duration());
         screen.validity = validity(&screen.load, self.phase.send_lag_limit);
-        screen.thresholds = threshold::evaluate_all(&self.phase.thresholds, &screen.load, elapsed);
+        let mut thresholds = self.phase.thresholds.clone();
+        threshold::follow(&mut thresholds, self.plan.course().changes());
+        screen.thresholds = threshold::evaluate_all(&thresholds, &screen.load, elapsed);
         screen.show();
     }
 

@@ -18,12 +18,14 @@ pub mod phase;
 pub mod screen;
 pub mod steering;
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
+use loadgen::color;
+use loadgen::output::Outputs;
 use loadgen::report::{self, RunReport, Verdict};
 
 use crate::audit::reader;
@@ -34,7 +36,7 @@ use crate::say;
 use crate::scenarios::{self, Loaded};
 use crate::supervise::signals::Signals;
 use phase::{PhaseEnd, PhaseRun};
-use screen::Screen;
+use screen::{Screen, Wanted};
 
 /// Runs every scenario asked for. The verdict is the gravest of theirs.
 ///
@@ -43,9 +45,13 @@ use screen::Screen;
 pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     let loaded = args.scenarios.iter().map(|name| scenarios::load(name)).collect::<Vec<_>>();
     let mut loaded = loaded.into_iter().collect::<anyhow::Result<Vec<Loaded>>>()?;
+    if args.no_color {
+        color::refuse();
+    }
     for scenario in &mut loaded {
         prepare(&args, scenario)?;
     }
+    let outputs = Arc::new(Outputs::open(&args.outputs)?);
     if let Some(kafka) = &args.kafka {
         reader::connect(kafka, kafka::PATIENCE).await?;
     }
@@ -57,17 +63,22 @@ pub async fn run(args: RunArgs) -> anyhow::Result<Outcome> {
     // What is in the shop's topics is from an earlier phase of this very run, which found them empty.
     let mut ours = args.reset_topics;
     for scenario in loaded {
-        let verdict = run_scenario(&args, scenario, &mut ours, &mut signals).await?;
+        let verdict = run_scenario(&args, scenario, &mut ours, &outputs, &mut signals).await?;
         gravest = gravest.max(verdict);
         if verdict == Verdict::Interrupted {
             break;
         }
+    }
+    for failure in outputs.close() {
+        say::aside(format_args!("{failure}\n"));
     }
     Ok(Outcome::Judged(gravest))
 }
 
 /// Lets the command line have its say, and finds out up front what cannot be.
 pub(crate) fn prepare(args: &RunArgs, scenario: &mut Loaded) -> anyhow::Result<()> {
+    let overridden = args.load.overrides().apply(&mut scenario.file);
+    overridden.map_err(anyhow::Error::msg).with_context(|| scenario.file.name.clone())?;
     for (phase, settings) in scenario.file.phases.iter().zip(&mut scenario.settings) {
         if let Some(replicas) = &args.replicas {
             settings.shop.replicas = replicas.clone();
@@ -84,16 +95,18 @@ async fn run_scenario(
     args: &RunArgs,
     mut scenario: Loaded,
     ours: &mut bool,
+    outputs: &Arc<Outputs>,
     signals: &mut Signals,
 ) -> anyhow::Result<Verdict> {
     let started_at = Timestamp::from(SystemTime::now());
-    let folder = RunFolder::create(&args.out, &scenario.file.name, started_at)?;
+    let folder = RunFolder::create(&args.reports, &scenario.file.name, started_at)?;
     for phase in &mut scenario.file.phases {
         if args.scale != 1.0 {
             phase.scale(args.scale);
         }
     }
-    let mut screen = Screen::open(args.no_tui, &scenario.file.name, scenario.file.phases.len());
+    let face = Wanted { no_tui: args.no_tui, quiet: args.quiet };
+    let mut screen = Screen::open(face, &scenario.file.name, scenario.file.phases.len());
     if args.paused && !screen.has_keys() {
         screen.close().await;
         bail!("--paused waits for `p` in the dashboard, and this is no terminal to show it on");
@@ -111,6 +124,7 @@ async fn run_scenario(
             folder,
             index,
             delete_topics: *ours,
+            outputs,
         };
         let ended = run.run(&mut screen, signals).await;
         *ours |= settings.shop.services;
@@ -137,9 +151,19 @@ async fn run_scenario(
         phases,
     };
     report::write_all(&folder.path, &report).context("cannot write the report")?;
-    say::text(report::text_in(&report, std::io::stdout().is_terminal()));
+    if let Some(path) = &args.summary_export {
+        export(&folder.path, path)?;
+    }
+    say::text(report::text(&report));
     say::line(format_args!("report: {}", folder.path.display()));
     Ok(verdict)
+}
+
+/// The summary for whoever looks for it in one place, as in k6.
+fn export(folder: &Path, path: &Path) -> anyhow::Result<()> {
+    let copied = std::fs::copy(folder.join("summary.json"), path);
+    copied.with_context(|| format!("cannot write the summary to {}", path.display()))?;
+    Ok(())
 }
 
 /// The folder of one run: `<UTC time>-<scenario>`.
@@ -148,9 +172,9 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    pub(crate) fn create(out: &Path, scenario: &str, at: Timestamp) -> anyhow::Result<Self> {
+    pub(crate) fn create(reports: &Path, scenario: &str, at: Timestamp) -> anyhow::Result<Self> {
         let name = format!("{}-{scenario}", at.format("%Y%m%dT%H%M%S%3fZ"));
-        let path = out.join(name);
+        let path = reports.join(name);
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot create the folder {}", path.display()))?;
         Ok(Self { path })

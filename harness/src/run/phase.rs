@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use contract::Timestamp;
 use loadgen::conductor::{Conductor, ConductorOptions, LoadResult};
 use loadgen::flow::{Flow, Given, HttpParams, Needs, Once, Targets};
+use loadgen::output::Outputs;
 use loadgen::report::{PhaseReport, Recovery, Verdict};
 use loadgen::scenario::Phase;
 use loadgen::{journal, preflight};
@@ -24,6 +26,7 @@ use crate::chaos::{self, KillReport, Victim};
 use crate::cli::{RunArgs, database_url};
 use crate::database::Schema;
 use crate::rolling::{self, RestartReport};
+use crate::scenarios;
 use crate::settings::PhaseSettings;
 use crate::supervise::signals::Signals;
 use crate::supervise::{Shop, ShopPlan, this_program};
@@ -41,6 +44,7 @@ pub struct PhaseRun<'a> {
     pub index: usize,
     /// On a Kafka that is not ours: delete what is in the shop's topics.
     pub delete_topics: bool,
+    pub outputs: &'a Arc<Outputs>,
 }
 
 /// How it ended.
@@ -102,6 +106,9 @@ impl PhaseRun<'_> {
             .context("the load generator does not start")?;
         screen.activity("load");
         let started_at = Timestamp::from(SystemTime::now());
+        let (states, tell) = (conductor.watch(), notices.clone());
+        let tell = move |notice| drop(tell.send(notice));
+        let feed = self.outputs.follow(self.scenario, &self.phase.name, started_at, states, tell);
         let around = Surroundings {
             shop: shop.as_ref(),
             chaos: self.settings.chaos.as_ref(),
@@ -114,6 +121,7 @@ impl PhaseRun<'_> {
         };
         let LoadEnd { result, took, victims, restarts, usage } =
             drive(self.phase, conductor, around).await?;
+        feed.end(Arc::new(result.state.clone()));
         self.once(self.phase.teardown.as_ref(), given, &targets)
             .await
             .context("the teardown failed")?;
@@ -130,16 +138,10 @@ impl PhaseRun<'_> {
 
     /// Whether this machine can carry the phase under the limits that its shop sets.
     fn preflight(&self) -> anyhow::Result<()> {
-        let own = preflight::Limits::of_this_machine(
-            u64::from(self.args.shards) * u64::from(self.args.segment.of),
-        )
-        .context("cannot tell this machine's limits")?;
-        let limits = preflight::Limits {
-            orders_per_minute: u64::from(self.settings.shop.order_limit),
-            sockets_per_address: u64::from(self.settings.shop.sockets_per_address),
-            ..own
-        };
-        preflight::check(self.phase, &limits)?;
+        let processes = u64::from(self.args.shards) * u64::from(self.args.segment.of);
+        let own = preflight::Limits::of_this_machine(processes)
+            .context("cannot tell this machine's limits")?;
+        preflight::check(self.phase, &scenarios::limits_of(self.settings, own))?;
         Ok(())
     }
 

@@ -45,12 +45,21 @@ enum Face {
     Lines {
         overwrite: bool,
     },
+    /// Nothing while it runs.
+    Quiet,
+}
+
+/// What the command line says of the screen.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub no_tui: bool,
+    pub quiet: bool,
 }
 
 impl Screen {
     /// The dashboard where standard output is a terminal, unless it is not wanted.
     #[must_use]
-    pub fn open(no_tui: bool, scenario: &str, phases: usize) -> Self {
+    pub fn open(wanted: Wanted, scenario: &str, phases: usize) -> Self {
         let (keys, actions) = mpsc::channel(WAITING_ACTIONS);
         let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
         // Where the system does not say it, nothing is shown.
@@ -70,7 +79,9 @@ impl Screen {
             _no_keys: keys.clone(),
             interrupted: false,
         };
-        if terminal && !no_tui {
+        if wanted.quiet {
+            screen.face = Face::Quiet;
+        } else if terminal && !wanted.no_tui {
             let (updates, seen) = watch::channel(Arc::new(screen.dashboard()));
             let drawing = tokio::spawn(tui::run(seen, keys));
             screen.face = Face::Dashboard { updates, drawing };
@@ -130,6 +141,7 @@ impl Screen {
             Face::Lines { overwrite: false } => {
                 say::aside(format_args!("{}\n", tui::line(&dashboard)));
             }
+            Face::Quiet => {}
         }
     }
 
@@ -160,7 +172,7 @@ impl Screen {
                 let _ = drawing.await;
             }
             Face::Lines { overwrite: true } => say::aside("\n"),
-            Face::Lines { overwrite: false } => {}
+            Face::Lines { overwrite: false } | Face::Quiet => {}
         }
     }
 

@@ -100,6 +100,54 @@ fn a_flag_that_does_not_exist_gets_claps_message() {
 }
 
 #[test]
+fn flags_that_fit_no_scenario_and_outputs_that_cannot_be_had() {
+    for (arguments, told) in [
+        (&["run", "smoke", "-d", "1s"][..], "--duration is for a file with one scenario"),
+        (&["run", "flash-sale", "-u", "5"], "give --duration as well"),
+        (&["run", "flash-sale", "-s", "1s:5", "-i", "3"], "exclude each other"),
+        (&["run", "flash-sale", "-o", "json=/no/such/folder/x"], "cannot open the output json="),
+        (&["scenarios", "new", "a/b"], "is no name for a scenario"),
+    ] {
+        let message = refused(arguments);
+        assert!(message.contains(told), "{message}");
+    }
+    let output = output(&["run", "smoke", "--out", "jsn=x"]);
+    assert_eq!(output.status.code(), Some(104));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("did you mean \"json\"") && message.contains("hlog=FILE"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_new_scenario_can_be_checked_and_looked_at_before_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().to_str().unwrap();
+    let new = ["scenarios", "new", "mine", "--kind", "spike", "--folder", made];
+    let written = output(&new);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    assert!(refused(&new).contains("is not overwritten"));
+    let path = format!("{made}/mine.toml");
+    let checked = output(&["scenarios", "check", &path, "smoke"]);
+    let said = text(&checked.stdout);
+    assert!(
+        said.contains("mine.toml: good, 1 phase") && said.contains("smoke: good, 2 phases"),
+        "{said}"
+    );
+    let plan = text(&output(&["scenarios", "show", &path, "--plan"]).stdout);
+    for part in [
+        "phase mine",
+        "settling",
+        "peak rate",
+        "file descriptors",
+        "iterations{stage:spike}: rate>=99%",
+    ] {
+        assert!(plan.contains(part), "no {part:?} in {plan}");
+    }
+}
+
+#[test]
 fn help_and_scenarios_explain_themselves() {
     let help = output(&["run", "--help"]);
     assert_eq!(help.status.code(), Some(0));
@@ -115,6 +163,11 @@ fn help_and_scenarios_explain_themselves() {
         "kafka-away",
         "gateway-silent",
         "kills",
+        "load",
+        "stress",
+        "spike",
+        "endurance",
+        "spec-load-test",
     ];
     for name in shipped {
         assert!(text(&list.stdout).contains(name));

@@ -6,6 +6,7 @@ mod any_service;
 mod audit_checks;
 mod command_line;
 mod draft;
+mod flags;
 mod kafka_away;
 mod keys;
 mod logs;

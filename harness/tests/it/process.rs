@@ -46,7 +46,7 @@ pub(crate) fn run(scenario: &str) -> (Option<i32>, Value, String) {
     fs::write(&file, scenario).unwrap();
     let out = folder.path().join("reports");
     let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
-    let output = doorbuster(&["run", file, "--no-tui", "--out", out_text]).output().unwrap();
+    let output = doorbuster(&["run", file, "--no-tui", "--reports", out_text]).output().unwrap();
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
     assert!(out.is_dir(), "no report at all: {said}");
     (output.status.code(), summary(&out), said)

@@ -38,7 +38,7 @@ fn every_record_of_a_run_with_kills_fits_its_schema() {
     let file = folder.path().join("scenario.toml");
     fs::write(&file, EVERYTHING).unwrap();
     let (kafka, out) = (broker.address().to_string(), folder.path().join("reports"));
-    let arguments = ["run", file.to_str().unwrap(), "--no-tui", "--kafka", &kafka, "--out"];
+    let arguments = ["run", file.to_str().unwrap(), "--no-tui", "--kafka", &kafka, "--reports"];
     let arguments = [&arguments[..], &[out.to_str().unwrap()]].concat();
     let ended = doorbuster(&arguments).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}\n{}", text(&ended.stdout), text(&ended.stderr));

@@ -200,7 +200,7 @@ fn ended_by(signal: &str) -> (std::process::ExitStatus, std::path::PathBuf, temp
     let file = folder.path().join("long.toml");
     fs::write(&file, LONG).unwrap();
     let out = folder.path().join("reports");
-    let arguments = ["run", file.to_str().unwrap(), "--no-tui", "--out", out.to_str().unwrap()];
+    let arguments = ["run", file.to_str().unwrap(), "--no-tui", "--reports", out.to_str().unwrap()];
     let mut running = Running::start(&arguments);
     let children = running.children(CHILDREN);
     wait_for("the first order", || {

@@ -20,6 +20,7 @@ mod ramping_arrival_rate;
 mod ramping_vus;
 pub mod schedule;
 mod shared_iterations;
+pub(crate) mod stages;
 mod stripe;
 pub(crate) mod vu_pool;
 
@@ -43,6 +44,7 @@ impl Run {
     /// Runs a scenario until its last iteration has ended or has been cut off.
     pub(crate) async fn execute(self, executor: &Executor) {
         self.pool.allocate(self.first_vus(executor));
+        self.pool.stages.begin(&self.clock.course);
         if self.clock.reach(Duration::ZERO).await {
             match executor {
                 Executor::ConstantArrivalRate { rate, time_unit, duration, .. } => {

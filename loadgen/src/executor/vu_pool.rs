@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::schedule::Stripe;
+use super::stages::Stages;
 use crate::metrics::{CounterId, GaugeId, Registry, TrendId, names};
 use crate::vu::{Iteration, VirtualUser, Work};
 
@@ -23,6 +24,7 @@ pub(crate) struct VuPool {
     /// For closed models, which number their iterations as they start.
     started: Cell<u64>,
     tasks: RefCell<JoinSet<()>>,
+    pub(crate) stages: Stages,
     samples: Samples,
 }
 
@@ -44,6 +46,7 @@ impl VuPool {
         stripe: Stripe,
         max: u32,
         open_model: bool,
+        stages: Stages,
         registry: &Registry,
         tags: &[(&str, &str)],
     ) -> Self {
@@ -65,6 +68,7 @@ impl VuPool {
             free: RefCell::default(),
             started: Cell::new(0),
             tasks: RefCell::default(),
+            stages,
             samples,
         }
     }
@@ -105,7 +109,7 @@ impl VuPool {
     /// Its first steps, up to where it has to wait, are taken here and now: as a task it would queue behind
     /// all that is ready to run, and start as late as those are many.
     pub(crate) async fn start_due(self: &Rc<Self>, number: u64, due: Instant) {
-        let Some(mut vu) = self.take() else { return self.count_dropped(1) };
+        let Some(mut vu) = self.take() else { return self.drop_due(due).await };
         let pool = Rc::clone(self);
         let mut iteration = Box::pin(async move {
             let started = Instant::now();
@@ -127,6 +131,12 @@ impl VuPool {
     }
 
     async fn run(&self, vu: &mut dyn VirtualUser, iteration: Iteration) {
+        let stage = self.stages.at(iteration.intended_start);
+        let work = std::pin::pin!(self.run_recorded(vu, iteration));
+        self.stages.within(stage, work).await;
+    }
+
+    async fn run_recorded(&self, vu: &mut dyn VirtualUser, iteration: Iteration) {
         let Samples { registry, .. } = &self.samples;
         if let Some(send_lag) = self.samples.send_lag {
             registry.observe(send_lag, iteration.started - iteration.intended_start);
@@ -134,6 +144,11 @@ impl VuPool {
         vu.run(iteration).await;
         registry.add(self.samples.iterations, 1);
         registry.observe(self.samples.iteration_duration, iteration.started.elapsed());
+    }
+
+    async fn drop_due(&self, due: Instant) {
+        let count = std::pin::pin!(async { self.count_dropped(1) });
+        self.stages.within(self.stages.at(due), count).await;
     }
 
     pub(crate) fn count_dropped(&self, iterations: u64) {

@@ -39,7 +39,7 @@ pub use self::http::{Body, HttpParams, HttpStep, Once};
 pub use context::Targets;
 pub use expect::{Capture, Demands};
 pub use params::{
-    Flow, InventoryParams, Needs, OrderParams, Patience, PipeParams, ReadParams, WatchParams,
+    Flow, InventoryParams, NAMES, Needs, OrderParams, Patience, PipeParams, ReadParams, WatchParams,
 };
 
 pub use websocket::{Act, SocketStep, WebsocketParams};

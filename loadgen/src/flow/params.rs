@@ -95,7 +95,8 @@ pub struct PipeParams {
     pub drain_timeout: Duration,
 }
 
-pub(crate) const NAMES: [&str; 7] = [
+/// The names for `exec`.
+pub const NAMES: [&str; 7] = [
     "place-order",
     "watch-order",
     "check-status",

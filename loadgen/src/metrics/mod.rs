@@ -5,20 +5,25 @@
 //! thresholds, the terminal UI and the reports read. Merging does not depend on the order of the
 //! snapshots, so shards may be many and on other machines.
 
+mod aggregation;
 pub mod builtin;
 mod encoding;
 mod intervals;
 mod registry;
 mod snapshot;
 pub mod state;
+mod tracks;
 mod trend;
 pub mod windows;
 
+pub use aggregation::Aggregation;
 pub use builtin::{Kind, Metric, Unit, names};
 pub use intervals::Interval;
-pub use registry::{CounterId, GaugeId, RateId, Registry, TrendId};
+pub(crate) use registry::STAGE_TAG;
+pub use registry::{CounterId, GaugeId, RateId, Registry, StageId, TrendId};
 pub use snapshot::{Delta, SeriesDelta, Snapshot, Tags};
 pub use state::{Aggregate, GaugeTotal, LoadState, MergeError, RateTotal, SeriesKey};
+pub use tracks::{Track, TrackKey, WindowValue};
 pub use trend::TrendTotal;
 pub use windows::{PlotKey, Reading, Window};
 

@@ -27,6 +27,15 @@ pub struct RateId(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrendId(u32);
 
+/// A stage of a scenario that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageId(u32);
+
+/// The tag of samples that belong to a stage with a name, by their iteration's intended start.
+pub(crate) const STAGE_TAG: &str = "stage";
+/// Where a stage's series of its own has not been made yet.
+const NOT_MADE: u32 = u32::MAX;
+
 /// The metrics of one shard. Clones are handles to the same registry.
 ///
 /// Counters should be registered at the start even if they may never count anything: a threshold
@@ -41,6 +50,9 @@ struct Inner {
     gauges: Vec<Series<Gauge>>,
     rates: Vec<Series<Rate>>,
     trends: Vec<Series<Trend>>,
+    stages: Vec<String>,
+    /// Where samples go at present.
+    stage: Option<StageId>,
     last_ms: u64,
 }
 
@@ -49,6 +61,8 @@ struct Series<T> {
     tags: Tags,
     /// False until a snapshot has told the parent that the series exists.
     announced: bool,
+    /// By stage, the index of the series with that stage's tag, once a sample needed it.
+    staged: Vec<u32>,
     cell: T,
 }
 
@@ -83,7 +97,7 @@ impl Registry {
         let inner = &mut *self.0.borrow_mut();
         let (id, is_new) = inner.identify(Kind::Counter, metric, tags, inner.counters.len());
         if is_new {
-            inner.counters.push(Series::new(metric, tags, 0));
+            inner.counters.push(Series::new(metric, tags, 0_u64));
         }
         CounterId(id)
     }
@@ -116,15 +130,35 @@ impl Registry {
         let inner = &mut *self.0.borrow_mut();
         let (id, is_new) = inner.identify(Kind::Trend, metric, tags, inner.trends.len());
         if is_new {
-            inner.trends.push(Series::new(metric, tags, Trend::new()));
+            inner.trends.push(Series::new(metric, tags, Trend::default()));
         }
         TrendId(id)
+    }
+
+    /// The stage of this name; the same one each time.
+    #[must_use]
+    pub fn stage(&self, name: &str) -> StageId {
+        let stages = &mut self.0.borrow_mut().stages;
+        let known = stages.iter().position(|stage| stage == name);
+        let index = known.unwrap_or_else(|| {
+            stages.push(name.to_owned());
+            stages.len() - 1
+        });
+        StageId(u32::try_from(index).unwrap_or(NOT_MADE))
+    }
+
+    /// From now on samples carry the tag `stage`, or none. Gives what was before. Gauges never do: they show
+    /// the present, whatever stage it is.
+    pub fn enter(&self, stage: Option<StageId>) -> Option<StageId> {
+        std::mem::replace(&mut self.0.borrow_mut().stage, stage)
     }
 
     /// Adds to a counter.
     #[inline]
     pub fn add(&self, id: CounterId, amount: u64) {
-        if let Some(series) = self.0.borrow_mut().counters.get_mut(id.0 as usize) {
+        let inner = &mut *self.0.borrow_mut();
+        let at = inner.at(id.0, Kind::Counter, |inner| &mut inner.counters);
+        if let Some(series) = inner.counters.get_mut(at) {
             series.cell += amount;
         }
     }
@@ -140,7 +174,9 @@ impl Registry {
     /// Adds one sample to a rate.
     #[inline]
     pub fn record(&self, id: RateId, pass: bool) {
-        if let Some(series) = self.0.borrow_mut().rates.get_mut(id.0 as usize) {
+        let inner = &mut *self.0.borrow_mut();
+        let at = inner.at(id.0, Kind::Rate, |inner| &mut inner.rates);
+        if let Some(series) = inner.rates.get_mut(at) {
             series.cell.passes += u64::from(pass);
             series.cell.total += 1;
         }
@@ -149,7 +185,9 @@ impl Registry {
     /// Adds one time to a trend.
     #[inline]
     pub fn observe(&self, id: TrendId, time: Duration) {
-        if let Some(series) = self.0.borrow_mut().trends.get_mut(id.0 as usize) {
+        let inner = &mut *self.0.borrow_mut();
+        let at = inner.at(id.0, Kind::Trend, |inner| &mut inner.trends);
+        if let Some(series) = inner.trends.get_mut(at) {
             series.cell.observe(time);
         }
     }
@@ -199,11 +237,65 @@ impl Inner {
         let id = *self.index.entry((kind, metric.to_owned(), owned(tags))).or_insert(next);
         (id, id == next)
     }
+
+    /// Where a sample goes: to the series itself, or to its sister with the present stage's tag.
+    #[inline]
+    fn at<T: Default>(
+        &mut self,
+        id: u32,
+        kind: Kind,
+        all: impl Fn(&mut Self) -> &mut Vec<Series<T>>,
+    ) -> usize {
+        let Some(stage) = self.stage else { return id as usize };
+        let series = all(self).get(id as usize);
+        let known = series.and_then(|series| series.staged.get(stage.0 as usize)).copied();
+        match known {
+            Some(made) if made != NOT_MADE => made as usize,
+            _ => self.make_staged(id, stage, kind, all) as usize,
+        }
+    }
+
+    /// Once for each series and stage: the only time that recording allocates.
+    #[cold]
+    fn make_staged<T: Default>(
+        &mut self,
+        id: u32,
+        stage: StageId,
+        kind: Kind,
+        all: impl Fn(&mut Self) -> &mut Vec<Series<T>>,
+    ) -> u32 {
+        let Some(name) = self.stages.get(stage.0 as usize).cloned() else { return id };
+        let next = all(self).len();
+        let Some(series) = all(self).get(id as usize) else { return id };
+        let (metric, own) = (series.metric.clone(), series.tags.clone());
+        let mut tags: Vec<_> =
+            own.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        tags.retain(|(key, _)| *key != STAGE_TAG);
+        tags.push((STAGE_TAG, &name));
+        let (made, is_new) = self.identify(kind, &metric, &tags, next);
+        if is_new {
+            all(self).push(Series::new(&metric, &tags, T::default()));
+        }
+        if let Some(series) = all(self).get_mut(id as usize) {
+            let needed = (stage.0 as usize + 1).max(series.staged.len());
+            series.staged.resize(needed, NOT_MADE);
+            if let Some(place) = series.staged.get_mut(stage.0 as usize) {
+                *place = made;
+            }
+        }
+        made
+    }
 }
 
 impl<T> Series<T> {
     fn new(metric: &str, tags: &[(&str, &str)], cell: T) -> Self {
-        Self { metric: metric.to_owned(), tags: owned(tags), announced: false, cell }
+        Self {
+            metric: metric.to_owned(),
+            tags: owned(tags),
+            announced: false,
+            staged: Vec::new(),
+            cell,
+        }
     }
 
     fn report(
@@ -241,13 +333,15 @@ impl Gauge {
     }
 }
 
-impl Trend {
-    fn new() -> Self {
+impl Default for Trend {
+    fn default() -> Self {
         let histogram = Histogram::new_with_bounds(TREND_MIN_US, TREND_MAX_US, TREND_DIGITS)
             .expect("the bounds are constants that the crate accepts");
         Self { histogram, count: 0, sum_us: 0, min_us: u64::MAX, max_us: 0 }
     }
+}
 
+impl Trend {
     #[inline]
     fn observe(&mut self, time: Duration) {
         let micros = time.as_secs().saturating_mul(1_000_000) + u64::from(time.subsec_micros());

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::intervals::Interval;
 use super::snapshot::{Delta, GaugeReading, SeriesDelta, Snapshot, Tags};
+use super::tracks::{Track, TrackKey};
 use super::windows::{Window, Windows};
 use super::{Kind, TrendTotal, builtin};
 
@@ -83,6 +84,7 @@ pub struct LoadState {
     /// Gauges by shard, because a shard's reading replaces only its own.
     gauges: BTreeMap<SeriesKey, BTreeMap<usize, GaugeSource>>,
     windows: Windows,
+    tracks: Vec<Track>,
     elapsed_ms: u64,
 }
 
@@ -99,6 +101,18 @@ impl LoadState {
         Self::default()
     }
 
+    /// A state that follows sliding windows as well; each once, however often it is named.
+    #[must_use]
+    pub fn tracking(keys: impl IntoIterator<Item = TrackKey>) -> Self {
+        let mut state = Self::new();
+        for key in keys {
+            if state.track(&key).is_none() {
+                state.tracks.push(Track::new(key));
+            }
+        }
+        state
+    }
+
     /// Adds a shard's snapshot. The order in which snapshots arrive does not matter.
     ///
     /// # Errors
@@ -106,7 +120,9 @@ impl LoadState {
     pub fn merge(&mut self, shard: usize, snapshot: &Snapshot) -> Result<(), MergeError> {
         self.elapsed_ms = self.elapsed_ms.max(snapshot.to_ms);
         let mut outcome = Ok(());
-        let mut slot = self.windows.slot(shard, snapshot.from_ms, snapshot.to_ms);
+        let (from_ms, to_ms) = (snapshot.from_ms, snapshot.to_ms);
+        let mut slot = self.windows.slot(shard, from_ms, to_ms);
+        self.tracks.iter_mut().for_each(|track| track.cover(shard, from_ms, to_ms));
         for delta in &snapshot.series {
             let metric = delta.metric.as_str().into();
             let key = SeriesKey { metric, tags: Arc::new(delta.tags.clone()) };
@@ -119,13 +135,28 @@ impl LoadState {
                 }
                 Ok(Sample::Sum(sample)) => {
                     slot.add(&key, &sample);
+                    for track in &mut self.tracks {
+                        track.add(&key, &sample, from_ms, to_ms);
+                    }
                     outcome = outcome.and(absorb(&mut self.series, key, sample));
                 }
                 Err(error) => outcome = Err(error),
             }
         }
-        self.windows.settle();
+        let sealed_ms = self.windows.settle();
+        self.tracks.iter_mut().for_each(|track| track.settle(sealed_ms));
         outcome
+    }
+
+    /// After the last snapshot: every full window gets its value.
+    pub fn close(&mut self) {
+        self.tracks.iter_mut().for_each(|track| track.close(self.elapsed_ms));
+    }
+
+    /// A sliding window that is followed.
+    #[must_use]
+    pub fn track(&self, key: &TrackKey) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.key() == key)
     }
 
     /// The time of the latest sample since the phase began.
@@ -197,6 +228,23 @@ impl LoadState {
             Some(Aggregate::Gauge(total)) => Some(total),
             _ => None,
         }
+    }
+
+    /// The sliding windows that are followed.
+    #[must_use]
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    /// Every counter, rate and trend by itself, in the order of their names and tags.
+    pub fn sums(&self) -> impl Iterator<Item = (&SeriesKey, &Arc<Aggregate>)> {
+        self.series.iter()
+    }
+
+    /// Every gauge's present value, summed over shards.
+    pub fn gauges(&self) -> impl Iterator<Item = (&SeriesKey, f64)> {
+        let value = |source: &GaugeSource| source.reading.value;
+        self.gauges.iter().map(move |(key, shards)| (key, shards.values().map(value).sum()))
     }
 
     /// The names of all metrics that have a series, built-in ones first, in the register's order.

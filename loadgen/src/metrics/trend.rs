@@ -90,6 +90,30 @@ impl TrendTotal {
         self.max_us = self.max_us.max(other.max_us);
     }
 
+    /// The samples that came after `before`, an earlier state of the same trend. Minimum and maximum are the
+    /// histogram's, to three digits: of those alone nobody knows more.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut histogram = self.histogram.clone();
+        if histogram.subtract(&before.histogram).is_err() || histogram.is_empty() {
+            return Self::default();
+        }
+        Self {
+            count: histogram.len(),
+            sum_us: self.sum_us.saturating_sub(before.sum_us),
+            min_us: histogram.min_nz().max(self.min_us),
+            max_us: histogram.max().min(self.max_us),
+            histogram,
+        }
+    }
+
+    /// The sum of all times in milliseconds.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "sums stay far below 2^52 µs (142 years)")]
+    pub fn sum_ms(&self) -> f64 {
+        self.sum_us as f64 / 1000.0
+    }
+
     /// Reads what a shard sent; the error says what is wrong with it.
     pub(crate) fn from_delta(delta: &TrendDelta) -> Result<Self, String> {
         if delta.count == 0 {

@@ -118,10 +118,11 @@ impl Windows {
         Slot { shard, target: Target::Open(window, &mut self.gauge_peaks) }
     }
 
-    /// Seals what is old enough and keeps everything within its bounds.
-    pub(crate) fn settle(&mut self) {
+    /// Seals what is old enough, keeps everything within its bounds, and gives the time up to which all is
+    /// sealed.
+    pub(crate) fn settle(&mut self) -> u64 {
         while self.open.len() > OPEN_WINDOWS {
-            let Some((index, window)) = self.open.pop_first() else { return };
+            let Some((index, window)) = self.open.pop_first() else { break };
             self.sealed_before = index + 1;
             self.fine.push_back(Arc::new(window.view(index)));
             self.intervals.add(index * WINDOW_MS, WINDOW_MS, window.trends());
@@ -133,6 +134,7 @@ impl Windows {
         if self.coarse.len() > COARSE_WINDOWS {
             self.coarse.pop_front();
         }
+        self.sealed_before * WINDOW_MS
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Window>> {

@@ -24,7 +24,7 @@ pub(crate) fn milliseconds(ms: f64) -> String {
 
 /// `4.2s`, `42s`, `2m`, `2m03s`, `1h05m`.
 #[must_use]
-pub(crate) fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..60 if time.subsec_millis() > 0 && seconds < 10 => format!("{:.1}s", time.as_secs_f64()),
@@ -37,7 +37,7 @@ pub(crate) fn duration(time: Duration) -> String {
 
 /// `999`, `12,345`, `1.23M`.
 #[must_use]
-pub(crate) fn count(number: f64) -> String {
+pub fn count(number: f64) -> String {
     if number.abs() >= 9_999_999.5 {
         return format!("{}M", three_digits(number / 1e6));
     }
@@ -57,7 +57,7 @@ pub(crate) fn count(number: f64) -> String {
 
 /// `512 B`, `1.5 MB`.
 #[must_use]
-pub(crate) fn bytes(number: f64) -> String {
+pub fn bytes(number: f64) -> String {
     let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
     match units.into_iter().find(|(_, size)| number.abs() >= size * 0.9995) {
         Some((unit, size)) => format!("{} {unit}", three_digits(number / size)),
@@ -77,6 +77,9 @@ pub(crate) fn percent(share: f64) -> String {
 /// A threshold's value, limit or margin in the unit that it has.
 #[must_use]
 pub(crate) fn threshold(threshold: &Threshold, value: f64) -> String {
+    if threshold.expression.of_plan {
+        return percent(value / 100.0);
+    }
     let unit = builtin::find(&threshold.metric).map_or(Unit::Count, |metric| metric.unit);
     match (threshold.expression.aggregation, unit) {
         (Aggregation::Count, _) | (_, Unit::Count) => count(value),

@@ -60,13 +60,17 @@ pub fn write(run: &RunReport, out: &mut impl io::Write) -> io::Result<()> {
 }
 
 fn tag(phase: Option<&String>, key: &PlotKey) -> String {
-    let parts = [phase.map(String::as_str), Some(&*key.metric), key.name.as_deref()];
+    tag_of(phase.map(String::as_str), &key.metric, key.name.as_deref())
+}
+
+pub(crate) fn tag_of(phase: Option<&str>, metric: &str, name: Option<&str>) -> String {
+    let parts = [phase, Some(metric), name];
     let joined: Vec<&str> = parts.into_iter().flatten().collect();
     // What the format uses itself cannot stand in a tag.
     joined.join(":").replace([',', ' ', '\r', '\n'], "_")
 }
 
-fn unwrap_error<E: std::fmt::Debug>(error: IntervalLogWriterError<E>) -> io::Error {
+pub(crate) fn unwrap_error<E: std::fmt::Debug>(error: IntervalLogWriterError<E>) -> io::Error {
     match error {
         IntervalLogWriterError::IoError(error) => error,
         IntervalLogWriterError::SerializeError(error) => io::Error::other(format!("{error:?}")),

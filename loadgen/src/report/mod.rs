@@ -1,7 +1,7 @@
 //! Reports of a run: one value ([`RunReport`]), one file per format.
 
 pub(crate) mod digest;
-pub(crate) mod figures;
+pub mod figures;
 pub mod hdr;
 mod markdown;
 mod model;
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::metrics::{Aggregate, Unit, builtin};
+use crate::scenario::duration;
+use crate::threshold::ThresholdVerdict;
 
 pub use markdown::markdown;
 pub use model::{PhaseReport, ProcessUsage, Recovery, RunReport, Validity, Verdict};
@@ -85,6 +87,12 @@ fn validity_line(validity: &Validity) -> String {
         (Some(reason), true) => format!("valid: {lag}; {reason}"),
         (Some(reason), false) => format!("NOT VALID: {reason}; {lag}"),
     }
+}
+
+/// Of a threshold in windows, when the worst of them was.
+fn worst_window(verdict: &ThresholdVerdict) -> String {
+    let Some(window) = verdict.window else { return String::new() };
+    format!(" ({} to {})", duration::text(window.from), duration::text(window.to))
 }
 
 fn recovery_line(recovery: &Recovery) -> String {

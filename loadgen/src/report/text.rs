@@ -27,11 +27,10 @@ impl Format for Text {
     }
 }
 
-/// The summary for standard output: in colour on a terminal, unless `NO_COLOR` is set.
+/// The summary for standard output: in colour on a terminal, unless nobody wants any.
 #[must_use]
 pub fn text(run: &RunReport) -> String {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    text_in(run, !no_color && io::stdout().is_terminal())
+    text_in(run, crate::color::is_wanted() && io::stdout().is_terminal())
 }
 
 /// The summary with or without colours.
@@ -91,6 +90,7 @@ impl Page {
                 Some(margin) if margin > 0.0 => format!("{} to spare", shown(margin)),
                 Some(margin) => format!("off by {}", shown(-margin)),
             };
+            let margin = format!("{margin}{}", super::worst_window(verdict));
             let margin = self.paint(if verdict.ok { DIM } else { RED }, &margin);
             let row = format!(
                 "{} {:width$}  {value:>10}  {margin}",

@@ -21,7 +21,7 @@ const UNITS: [(&str, f64); 8] = [
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration: write it like \"1m30s\" or \"500ms\"");
     if text == "0" {
         return Ok(Duration::ZERO);
@@ -44,6 +44,21 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos((seconds * 1e9).round() as u64))
 }
 
+/// As [`parse`] reads it: `1m30s`, `500ms`, `1h`.
+#[must_use]
+pub fn text(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (u64::from(time.subsec_millis()), "ms"),
+    ];
+    let some = parts.iter().filter(|(count, _)| *count > 0);
+    let text: String = some.map(|(count, unit)| format!("{count}{unit}")).collect();
+    if text.is_empty() { "0s".into() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +78,13 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         assert_eq!(parse("250us"), Ok(Duration::from_micros(250)));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for text in ["0s", "30s", "1m30s", "1h", "1h2m3s4ms", "500ms"] {
+            assert_eq!(super::text(parse(text).unwrap()), text);
+        }
     }
 
     #[test]

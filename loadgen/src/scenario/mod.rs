@@ -4,29 +4,35 @@
 //! |---|---|
 //! | [`reader`] | reads TOML tables and collects every mistake with its place |
 //! | `schema` | what stands in a scenario file |
+//! | `include` | puts a file on top of what it includes |
 //! | `options` | the executors and their options |
+//! | `overrides` | what the command line says over a file |
 //! | `scale` | makes a phase smaller or larger |
 //! | `shipped` | the files that come with the program |
 
-mod duration;
+pub mod duration;
+mod include;
 mod options;
+mod overrides;
 pub mod reader;
 mod scale;
 mod schema;
 mod shipped;
+mod source;
 pub(crate) mod suggest;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Flow, HttpParams, Needs};
-use crate::threshold::Threshold;
+use crate::threshold::{Stretch, Threshold};
 
-pub use options::{Executor, Stage};
+pub use options::{Executor, NAMES as EXECUTORS, Stage};
+pub use overrides::{Overrides, StageOverride};
 pub use reader::{ScenarioError, Section};
 pub use shipped::{SHIPPED, shipped};
 pub use value::Span;
@@ -79,6 +85,24 @@ pub struct Scenario {
     pub tags: BTreeMap<String, String>,
     /// What the flow may look up by name.
     pub env: BTreeMap<String, String>,
+    /// Stages that have a name, in the order of time.
+    #[serde(default)]
+    pub stages: Vec<NamedStage>,
+}
+
+/// A stage by its name, counted from the phase's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedStage {
+    pub name: String,
+    pub span: Stretch,
+}
+
+impl Scenario {
+    /// From its start until it starts no more iterations.
+    #[must_use]
+    pub fn span(&self) -> Stretch {
+        Stretch { from: self.start_time, to: self.start_time + self.executor.duration() }
+    }
 }
 
 impl Phase {
@@ -86,8 +110,7 @@ impl Phase {
     /// which a counter's `rate` is taken.
     #[must_use]
     pub fn load_duration(&self) -> Duration {
-        let end = |scenario: &Scenario| scenario.start_time + scenario.executor.duration();
-        self.scenarios.iter().map(end).max().unwrap_or_default()
+        self.scenarios.iter().map(|scenario| scenario.span().to).max().unwrap_or_default()
     }
 
     /// What of the shop its scenarios ask for.
@@ -109,9 +132,7 @@ impl Phase {
     /// The longest that the phase can take: every iteration stopped at the last moment.
     #[must_use]
     pub fn longest_duration(&self) -> Duration {
-        let end = |scenario: &Scenario| {
-            scenario.start_time + scenario.executor.duration() + scenario.graceful_stop
-        };
+        let end = |scenario: &Scenario| scenario.span().to + scenario.graceful_stop;
         self.scenarios.iter().map(end).max().unwrap_or_default()
     }
 
@@ -127,24 +148,31 @@ impl Phase {
     }
 }
 
-/// Reads a scenario file.
+/// Reads a scenario file and what it includes.
 ///
 /// # Errors
 /// All mistakes in the file at once; one without a field when it cannot be read at all.
 pub fn load(path: &Path) -> Result<ScenarioFile, Vec<ScenarioError>> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = include::read(path).map_err(|error| {
         let message = format!("cannot read {}: {error}", path.display());
-        vec![ScenarioError { line: 1, column: 1, field: String::new(), message }]
+        vec![ScenarioError { file: None, line: 1, column: 1, field: String::new(), message }]
     })?;
-    parse(&text)
+    include::section(&text, Some(path))?.read(schema::file)
 }
 
-/// Reads the text of a scenario file.
+/// Reads the text of a scenario file, which can include only what ships.
 ///
 /// # Errors
 /// All mistakes in the text at once.
 pub fn parse(text: &str) -> Result<ScenarioFile, Vec<ScenarioError>> {
-    Section::parse(text)?.read(schema::file)
+    include::section(text, None)?.read(schema::file)
+}
+
+/// Every key that the reader of this text asks for: where it has one of everything, those of the reference. What is
+/// no TOML has none.
+#[must_use]
+pub fn keys(text: &str) -> BTreeSet<&'static str> {
+    Section::parse(text).map(|section| section.keys(schema::file)).unwrap_or_default()
 }
 
 #[cfg(test)]

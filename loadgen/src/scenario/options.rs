@@ -38,7 +38,8 @@ pub struct VuRange {
     pub max: u32,
 }
 
-const NAMES: [&str; 6] = [
+/// k6's names of the executors.
+pub const NAMES: [&str; 6] = [
     "constant-arrival-rate",
     "ramping-arrival-rate",
     "constant-vus",
@@ -47,8 +48,11 @@ const NAMES: [&str; 6] = [
     "shared-iterations",
 ];
 
+/// Each stage's `name`, in the order of the stages.
+pub(super) type StageNames = Vec<Option<String>>;
+
 /// Reads `executor` and the options that belong to it.
-pub(super) fn executor(reader: &mut TableReader<'_>) -> Option<Executor> {
+pub(super) fn executor(reader: &mut TableReader<'_>, names: &mut StageNames) -> Option<Executor> {
     let Some(name) = reader.choice("executor", &NAMES, None) else {
         reader.tolerate_unknown_keys();
         return None;
@@ -63,13 +67,13 @@ pub(super) fn executor(reader: &mut TableReader<'_>) -> Option<Executor> {
         "ramping-arrival-rate" => Executor::RampingArrivalRate {
             start_rate: start_rate(reader),
             time_unit: time_unit(reader),
-            stages: stages(reader, HIGHEST_RATE),
+            stages: stages(reader, HIGHEST_RATE, names),
             vus: vu_range(reader),
         },
         "constant-vus" => {
             Executor::ConstantVus { vus: vus(reader), duration: some_time(reader, "duration") }
         }
-        "ramping-vus" => ramping_vus(reader),
+        "ramping-vus" => ramping_vus(reader, names),
         "per-vu-iterations" => {
             let (vus, iterations, max_duration) = iterations(reader);
             Executor::PerVuIterations { vus, iterations, max_duration }
@@ -132,10 +136,10 @@ fn vu_range(reader: &mut TableReader<'_>) -> VuRange {
     VuRange { pre_allocated, max }
 }
 
-fn ramping_vus(reader: &mut TableReader<'_>) -> Executor {
+fn ramping_vus(reader: &mut TableReader<'_>, names: &mut StageNames) -> Executor {
     let start_vus = reader.or("startVUs", 1);
     reader.ensure("startVUs", start_vus <= MOST_VUS, "must be at most 1,000,000");
-    let stages = stages(reader, f64::from(MOST_VUS));
+    let stages = stages(reader, f64::from(MOST_VUS), names);
     let graceful_ramp_down = reader.or("gracefulRampDown", Duration::from_secs(30));
     let some = start_vus > 0 || stages.iter().any(|stage| stage.target > 0.0);
     reader.ensure("stages", some, "never ask for a virtual user");
@@ -152,10 +156,11 @@ fn iterations(reader: &mut TableReader<'_>) -> (u32, u64, Duration) {
     (vus, iterations, max_duration)
 }
 
-fn stages(reader: &mut TableReader<'_>, highest: f64) -> Vec<Stage> {
+fn stages(reader: &mut TableReader<'_>, highest: f64, names: &mut StageNames) -> Vec<Stage> {
     let stages = reader.tables("stages", |stage| {
         let target = stage.required("target");
         stage.ensure("target", (0.0..=highest).contains(&target), "is negative or out of reach");
+        names.push(stage.optional("name"));
         Stage { duration: stage.required("duration"), target }
     });
     let some_time = stages.iter().any(|stage: &Stage| !stage.duration.is_zero());
@@ -189,6 +194,15 @@ impl Executor {
             }
             Self::PerVuIterations { max_duration, .. }
             | Self::SharedIterations { max_duration, .. } => *max_duration,
+        }
+    }
+
+    /// Of those that have any.
+    #[must_use]
+    pub fn stages(&self) -> &[Stage] {
+        match self {
+            Self::RampingArrivalRate { stages, .. } | Self::RampingVus { stages, .. } => stages,
+            _ => &[],
         }
     }
 

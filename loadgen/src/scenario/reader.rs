@@ -2,13 +2,14 @@
 //! one look at the output mends the whole file; the result counts only when there is none.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
-use toml::de::DeTable;
 
+use super::source::Source;
 use super::suggest::did_you_mean;
 use super::value::{Entry, Located, Misfit, Node, Table, Value};
 
@@ -17,6 +18,9 @@ pub use super::value::FromValue;
 /// One mistake in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScenarioError {
+    /// The included file that it stands in; `None` for the file itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
@@ -28,6 +32,9 @@ pub struct ScenarioError {
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}: ")?;
+        }
         write!(f, "line {}, column {}: ", self.line, self.column)?;
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
@@ -36,12 +43,19 @@ impl fmt::Display for ScenarioError {
     }
 }
 
+impl ScenarioError {
+    /// As they are told: file by file, from top to bottom.
+    pub(super) fn by_place(a: &Self, b: &Self) -> std::cmp::Ordering {
+        (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column))
+    }
+}
+
 impl std::error::Error for ScenarioError {}
 
 /// A table together with the place where it stands, to be read now or later.
 #[derive(Clone)]
 pub struct Section {
-    source: Arc<str>,
+    source: Arc<Source>,
     path: String,
     span: Range<usize>,
     table: Table,
@@ -54,23 +68,32 @@ impl fmt::Debug for Section {
 }
 
 impl Section {
-    /// Parses a whole document.
+    /// Parses a whole document that includes no other.
     ///
     /// # Errors
     /// Every place where the text is no TOML.
     pub fn parse(text: &str) -> Result<Self, Vec<ScenarioError>> {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            let error = |error: &toml::de::Error| {
-                let message = error.message().to_owned();
-                locate(text, &error.span().unwrap_or(0..0), String::new(), message)
-            };
-            let mut errors: Vec<_> = errors.iter().map(error).collect();
-            errors.sort_by_key(|error| (error.line, error.column));
-            return Err(errors);
-        }
-        let table = table.into_inner().into();
-        Ok(Self { source: text.into(), path: String::new(), span: 0..0, table })
+        let mut source = Source::default();
+        let table = source.add(None, text)?;
+        Ok(Self::whole(source, table))
+    }
+
+    pub(super) fn whole(source: Source, table: Table) -> Self {
+        Self { source: Arc::new(source), path: String::new(), span: 0..0, table }
+    }
+
+    /// Every key that `read` asks for, here and in the tables within, in the order of the alphabet.
+    #[must_use]
+    pub fn keys<T>(&self, read: impl FnOnce(&mut TableReader<'_>) -> T) -> BTreeSet<&'static str> {
+        self.read_with(read).1.asked.into_inner()
+    }
+
+    fn read_with<T>(&self, read: impl FnOnce(&mut TableReader<'_>) -> T) -> (T, Errors<'_>) {
+        let (found, asked) = Default::default();
+        let errors = Errors { source: &self.source, found, asked };
+        let reader = TableReader::new(&errors, self.path.clone(), self.span.clone(), &self.table);
+        let value = reader.run(read);
+        (value, errors)
     }
 
     /// Reads the table with `read`; keys that `read` did not ask for are mistakes.
@@ -81,21 +104,21 @@ impl Section {
         &self,
         read: impl FnOnce(&mut TableReader<'_>) -> T,
     ) -> Result<T, Vec<ScenarioError>> {
-        let errors = Errors { source: &self.source, found: RefCell::default() };
-        let reader = TableReader::new(&errors, self.path.clone(), self.span.clone(), &self.table);
-        let value = reader.run(read);
+        let (value, errors) = self.read_with(read);
         let mut found = errors.found.into_inner();
         if found.is_empty() {
             return Ok(value);
         }
-        found.sort_by_key(|error| (error.line, error.column));
+        found.sort_by(ScenarioError::by_place);
         Err(found)
     }
 }
 
 struct Errors<'a> {
-    source: &'a Arc<str>,
+    source: &'a Arc<Source>,
     found: RefCell<Vec<ScenarioError>>,
+    /// Every key that was asked for.
+    asked: RefCell<BTreeSet<&'static str>>,
 }
 
 /// Reads one table. What was never asked for is a mistake, so ask for every key that may stand there.
@@ -297,6 +320,8 @@ impl<'a> TableReader<'a> {
                 text: reader.required::<String>("threshold").into(),
                 abort_on_fail: reader.or("abortOnFail", false),
                 delay_abort_eval: reader.or("delayAbortEval", Default::default()),
+                no_data_passes: reader.choice("noData", &["fail", "pass"], Some("fail"))
+                    == Some("pass"),
             }),
         }
     }
@@ -338,6 +363,7 @@ impl<'a> TableReader<'a> {
 
     fn ask(&mut self, key: &'static str) -> Option<&'a Located> {
         self.asked.push(key);
+        self.errors.asked.borrow_mut().insert(key);
         self.table.get(key).map(|entry| &entry.located)
     }
 
@@ -346,7 +372,7 @@ impl<'a> TableReader<'a> {
     }
 
     fn error(&self, span: &Range<usize>, field: String, message: String) {
-        self.errors.found.borrow_mut().push(locate(self.errors.source, span, field, message));
+        self.errors.found.borrow_mut().push(self.errors.source.locate(span, field, message));
     }
 }
 
@@ -356,15 +382,5 @@ pub(super) struct Item<'a> {
     pub(super) text: std::borrow::Cow<'a, str>,
     pub(super) abort_on_fail: bool,
     pub(super) delay_abort_eval: std::time::Duration,
-}
-
-fn locate(source: &str, span: &Range<usize>, field: String, message: String) -> ScenarioError {
-    let before = source.get(..span.start).unwrap_or(source);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    ScenarioError {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-        field,
-        message,
-    }
+    pub(super) no_data_passes: bool,
 }

@@ -15,6 +15,8 @@ impl Phase {
             scenario.executor.scale(factor);
         }
         for threshold in &mut self.thresholds {
+            // A share of the plan stays one: the plan is what changes.
+            threshold.planned.scale(factor);
             if is_demand(threshold) {
                 threshold.expression.limit = rounded(threshold.expression.limit * factor);
             }
@@ -36,6 +38,7 @@ impl Phase {
             scenario.executor.at_rate(factor, holds);
         }
         for threshold in &mut self.thresholds {
+            threshold.planned.scale(factor);
             let is_gauge =
                 builtin::find(&threshold.metric).is_some_and(|metric| metric.kind == Kind::Gauge);
             if is_demand(threshold) && !is_gauge {
@@ -52,7 +55,7 @@ fn is_demand(threshold: &Threshold) -> bool {
         || threshold.expression.aggregation == Aggregation::Count;
     let at_least =
         matches!(threshold.expression.operator, Operator::Greater | Operator::GreaterOrEqual);
-    sums && at_least
+    sums && at_least && !threshold.expression.of_plan
 }
 
 impl Executor {

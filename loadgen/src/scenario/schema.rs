@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::options;
+use super::options::StageNames;
 use super::reader::{Item, TableReader};
 use super::suggest::did_you_mean;
-use super::{Extra, Phase, Scenario, ScenarioFile};
+use super::{Executor, Extra, NamedStage, Phase, Scenario, ScenarioFile};
 use crate::flow::{Flow, HttpParams};
 use crate::metrics::builtin;
-use crate::threshold::Threshold;
+use crate::threshold::{Stretch, Threshold};
 
 /// k6's default.
 const GRACEFUL_STOP: Duration = Duration::from_secs(30);
@@ -73,8 +74,16 @@ fn phase(reader: &mut TableReader<'_>, name: String, outer: &Env) -> Phase {
     if !reader.has("scenarios") {
         reader.reject("scenarios", "is missing: a phase needs at least one scenario".into());
     }
+    // What a broken scenario would have named is unknown: one mistake is enough.
+    let whole: Option<Vec<Scenario>> = scenarios.iter().cloned().collect();
     let scenarios = scenarios.into_iter().flatten().collect();
-    let thresholds = reader.named_lists("thresholds", threshold);
+    let thresholds = reader.named_lists("thresholds", |selector, item| {
+        let mut threshold = threshold(selector, item)?;
+        if let Some(scenarios) = &whole {
+            threshold.resolve(scenarios).map_err(|error| error.to_string())?;
+        }
+        Ok(threshold)
+    });
     Phase { name, scenarios, thresholds, setup, teardown, env: shared, send_lag_limit, extra }
 }
 
@@ -84,21 +93,36 @@ fn scenario(
     shared: &Env,
     given: &[String],
 ) -> Option<Scenario> {
-    let executor = options::executor(reader);
+    let mut names = StageNames::new();
+    let executor = options::executor(reader, &mut names);
     let flow = Flow::read(reader, given);
     let tags = reader.or::<Vec<(String, String)>>("tags", Vec::new());
     let env = env(reader, shared);
     let start_time = reader.or("startTime", Duration::ZERO);
     let graceful_stop = reader.or("gracefulStop", GRACEFUL_STOP);
+    let executor = executor?;
+    let stages = named_stages(&executor, start_time, names);
     Some(Scenario {
         name: name.to_owned(),
-        executor: executor?,
+        executor,
+        stages,
         flow: flow?,
         start_time,
         graceful_stop,
         tags: tags.into_iter().collect(),
         env,
     })
+}
+
+fn named_stages(executor: &Executor, start: Duration, names: StageNames) -> Vec<NamedStage> {
+    let mut from = start;
+    let mut named = Vec::new();
+    for (stage, name) in executor.stages().iter().zip(names) {
+        let span = Stretch { from, to: from + stage.duration };
+        named.extend(name.map(|name| NamedStage { name, span }));
+        from = span.to;
+    }
+    named
 }
 
 fn threshold(selector: &str, item: Item<'_>) -> Result<Threshold, String> {
@@ -108,6 +132,6 @@ fn threshold(selector: &str, item: Item<'_>) -> Result<Threshold, String> {
         return Err(format!("there is no metric {metric:?}{hint}"));
     }
     let threshold = Threshold::new(selector, &item.text).map_err(|error| error.to_string())?;
-    let Item { abort_on_fail, delay_abort_eval, .. } = item;
-    Ok(Threshold { abort_on_fail, delay_abort_eval, ..threshold })
+    let Item { abort_on_fail, delay_abort_eval, no_data_passes, .. } = item;
+    Ok(Threshold { abort_on_fail, delay_abort_eval, no_data_passes, ..threshold })
 }

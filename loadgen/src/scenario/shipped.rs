@@ -1,9 +1,14 @@
 //! The scenario files that come with the program.
 
 /// Name and text of each.
-pub const SHIPPED: [(&str, &str); 9] = [
+pub const SHIPPED: [(&str, &str); 14] = [
     ("targets", include_str!("../../../scenarios/targets.toml")),
     ("smoke", include_str!("../../../scenarios/smoke.toml")),
+    ("load", include_str!("../../../scenarios/load.toml")),
+    ("stress", include_str!("../../../scenarios/stress.toml")),
+    ("spike", include_str!("../../../scenarios/spike.toml")),
+    ("endurance", include_str!("../../../scenarios/endurance.toml")),
+    ("spec-load-test", include_str!("../../../scenarios/spec-load-test.toml")),
     ("flash-sale", include_str!("../../../scenarios/flash-sale.toml")),
     ("flash-sale-declines", include_str!("../../../scenarios/flash-sale-declines.toml")),
     ("replicas", include_str!("../../../scenarios/replicas.toml")),

@@ -176,3 +176,55 @@ fn what_a_scenario_does_not_name_in_its_env_it_has_from_its_phase_and_its_file()
         errors(wrong)
     );
 }
+
+const STAGED: &str = r#"
+name = "staged"
+[scenarios.orders]
+executor = "ramping-arrival-rate"
+exec = "place-order"
+startTime = "1s"
+preAllocatedVUs = 10
+stages = [
+    { duration = "5s", target = 10, name = "up" },
+    { duration = "0s", target = 50 },
+    { duration = "5s", target = 50, name = "peak" },
+]
+[scenarios.reads]
+executor = "constant-vus"
+exec = "check-status"
+duration = "10s"
+[thresholds]
+"#;
+
+#[test]
+fn a_threshold_knows_the_time_of_its_stage_and_the_planned_rate() {
+    let text =
+        format!("{STAGED}\"iterations{{stage:peak}}\" = [\"rate>=99%\"]\nhttp_reqs = \"count>1\"");
+    let mut phase = parse(&text).unwrap().phases.remove(0);
+    let seconds = |threshold: &Threshold| {
+        let span = threshold.within.unwrap();
+        (span.from.as_secs(), span.to.as_secs(), threshold.planned.arrivals(span))
+    };
+    assert_eq!(seconds(&phase.thresholds[0]), (6, 11, 250.0));
+    assert_eq!(seconds(&phase.thresholds[1]), (0, 11, 0.0));
+    phase.scale(0.5);
+    assert_eq!(seconds(&phase.thresholds[0]), (6, 11, 125.0));
+    assert_eq!(phase.thresholds[0].expression.to_string(), "rate>=99%");
+}
+
+#[test]
+fn a_threshold_that_the_plan_cannot_answer_is_told() {
+    let text = format!(
+        "{STAGED}\"http_reqs{{stage:paek}}\" = \"count>1\"\n\"ws_open{{stage:peak}}\" = \"max<9\"\n\
+         \"http_reqs{{stage:peak,scenario:reads}}\" = \"count>1\"\n\
+         \"iterations{{scenario:reads}}\" = \"rate>9%\"\n\
+         checks = {{ threshold = \"rate==1\", noData = \"pas\" }}"
+    );
+    insta::assert_snapshot!(errors(&text), @r#"
+    line 18, column 27: thresholds."http_reqs{stage:paek}": there is no stage "paek" here; did you mean "peak"? Stages get their names by `name` in `stages`
+    line 19, column 25: thresholds."ws_open{stage:peak}": ws_open is not counted by stage: judge it over the whole load
+    line 20, column 42: thresholds."http_reqs{stage:peak,scenario:reads}": there is no stage "peak" here. Stages get their names by `name` in `stages`
+    line 21, column 32: thresholds."iterations{scenario:reads}": no planned rate: only scenarios with an arrival rate have one, and none is meant here
+    line 22, column 44: thresholds."checks".noData: "pas" is none of fail, pass; did you mean "pass"?
+    "#);
+}

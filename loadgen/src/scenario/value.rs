@@ -40,8 +40,53 @@ pub(super) struct Entry {
 }
 
 impl Table {
+    /// Moves all places by `start` bytes.
+    pub(super) fn shift(&mut self, start: usize) {
+        for entry in &mut self.0 {
+            entry.key_span = entry.key_span.start + start..entry.key_span.end + start;
+            entry.located.shift(start);
+        }
+    }
+
+    /// Takes an entry out.
+    pub(super) fn take(&mut self, key: &str) -> Option<Entry> {
+        let at = self.0.iter().position(|entry| entry.key == key)?;
+        Some(self.0.remove(at))
+    }
+
+    /// Puts `over` on top: tables are merged key by key, everything else is replaced.
+    pub(super) fn merge(&mut self, over: Self) {
+        for entry in over.0 {
+            match self.0.iter_mut().find(|own| own.key == entry.key) {
+                None => self.0.push(entry),
+                Some(own) => match (&mut own.located.value, entry.located.value) {
+                    (Value::Table(own_table), Value::Table(table)) => {
+                        own_table.merge(table);
+                        own.located.span = entry.located.span;
+                        own.key_span = entry.key_span;
+                    }
+                    (_, value) => {
+                        own.located = Located { span: entry.located.span, value };
+                        own.key_span = entry.key_span;
+                    }
+                },
+            }
+        }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.key == key)
+    }
+}
+
+impl Located {
+    fn shift(&mut self, start: usize) {
+        self.span = self.span.start + start..self.span.end + start;
+        match &mut self.value {
+            Value::Array(items) => items.iter_mut().for_each(|item| item.shift(start)),
+            Value::Table(table) => table.shift(start),
+            _ => {}
+        }
     }
 }
 

@@ -150,7 +150,10 @@ impl State {
 /// How a threshold stands at present.
 pub(super) fn standing(verdict: &ThresholdVerdict) -> Standing {
     let expression = verdict.threshold.expression;
-    let grows = expression.aggregation == Aggregation::Count
+    // A window that has passed can no longer become better.
+    let goes_on = expression.window.is_none();
+    let grows = goes_on
+        && expression.aggregation == Aggregation::Count
         && matches!(expression.operator, Operator::Greater | Operator::GreaterOrEqual);
     // A peak can still come, as a total can.
     let peaks = expression.aggregation == Aggregation::Max

@@ -6,7 +6,7 @@ use ratatui::widgets::{Block, BorderType};
 
 use super::state::{Health, Standing};
 
-/// Colours, or none where `NO_COLOR` is set.
+/// Colours, or none where nobody wants them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Theme {
     pub color: bool,
@@ -14,8 +14,7 @@ pub(super) struct Theme {
 
 impl Theme {
     pub(super) fn from_environment() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { color: !no_color }
+        Self { color: crate::color::is_wanted() }
     }
 
     fn fg(self, color: Color) -> Style {

@@ -1,5 +1,7 @@
 //! Integration tests of the load generator.
 
+mod docs;
 mod endurance;
 mod engine;
 mod faces;
+mod outputs;

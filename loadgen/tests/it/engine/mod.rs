@@ -15,6 +15,7 @@ mod orders;
 mod reads;
 mod shop;
 mod sockets;
+mod stages;
 mod websocket;
 
 use std::cell::RefCell;

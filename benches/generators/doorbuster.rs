@@ -26,7 +26,7 @@ impl Tool for Doorbuster {
         std::fs::write(&file, scenario(load, server, time))?;
         let reports = folder.path().join("reports");
         let mut command = Command::new(&self.0);
-        command.arg("run").arg(&file).arg("--no-tui").arg("--out").arg(&reports);
+        command.arg("run").arg(&file).arg("--no-tui").arg("--reports").arg(&reports);
         let (_, cost) = cost::of(&mut command, &FINE)?;
         let run = std::fs::read_dir(&reports)?.next().context("no report")??;
         let summary = std::fs::read_to_string(run.path().join("summary.json"))?;

@@ -96,7 +96,7 @@ fn keys_steer_a_run_from_its_paused_beginning_to_its_end() {
     let (file, out) = (folder.path().join("keys.toml"), folder.path().join("reports"));
     fs::write(&file, LONG).unwrap();
     let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
-    let mut terminal = Terminal::run(&["run", file, "--out", out_text, "--paused"]);
+    let mut terminal = Terminal::run(&["run", file, "--reports", out_text, "--paused"]);
     terminal.shows("paused before the first iteration");
     terminal.shows("PAUSED");
     terminal.press("6");

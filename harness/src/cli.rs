@@ -1,7 +1,11 @@
 //! The command line: what can be asked for, and nothing behind it.
 
 mod capacity;
+mod compare;
+mod gate;
+mod merge;
 mod replay;
+mod report;
 mod run;
 mod scenarios;
 mod up;
@@ -13,7 +17,11 @@ use clap::{Args, Parser, Subcommand};
 use contract::ids::ProductId;
 
 pub use capacity::CapacityArgs;
+pub use compare::CompareArgs;
+pub use gate::GateArgs;
+pub use merge::MergeArgs;
 pub use replay::{Place, ReplayArgs};
+pub use report::ReportArgs;
 pub use run::{LoadArgs, RunArgs};
 pub use scenarios::{KINDS, ScenariosCommand};
 pub use up::UpArgs;
@@ -62,6 +70,18 @@ pub enum Command {
     /// Check a running service's state against the log, or set back a consumer group
     #[command(after_help = replay::EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Render the reports of a run again
+    #[command(after_help = report::EXAMPLES)]
+    Report(ReportArgs),
+    /// Put two runs side by side: what differs, by how much, and how sure that is
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(CompareArgs),
+    /// Make one result of the segments of a test that ran on several machines
+    #[command(after_help = merge::EXAMPLES)]
+    Merge(MergeArgs),
+    /// Run two builds in turn and judge whether one is slower
+    #[command(after_help = gate::EXAMPLES)]
+    Gate(GateArgs),
     /// Write, list, check or print scenarios
     #[command(after_help = scenarios::EXAMPLES)]
     Scenarios {
@@ -173,6 +193,11 @@ fn stock(text: &str) -> Result<Stock, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".into()) }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if percent >= 0.0 && percent.is_finite() { Ok(percent) } else { Err("below 0".into()) }
 }
 
 #[cfg(test)]

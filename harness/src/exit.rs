@@ -11,6 +11,8 @@ pub const BAD_CONFIGURATION: u8 = 104;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
+    /// It was compared, and the later one is worse than allowed.
+    Regression,
     /// The verdict of a run or of an audit.
     Judged(Verdict),
 }
@@ -19,6 +21,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Regression => Self::from(Verdict::ThresholdCrossed.exit_code()),
             Outcome::Judged(verdict) => Self::from(verdict.exit_code()),
         }
     }

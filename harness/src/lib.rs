@@ -7,6 +7,8 @@
 //! | [`capacity`] | the highest rate at which all thresholds hold |
 //! | [`up`] | the shop on its known ports, to stay |
 //! | [`audit`] | the log against what clients were told; [`audit_command`] does it on any cluster |
+//! | [`results`] | what runs left behind: rendered again, compared, merged |
+//! | [`gate`] | runs two builds in turn and judges whether one is slower |
 //! | [`replay`] | checks a running service against the log; sets back a group |
 //! | [`scenarios`] | scenarios by file or name; [`settings`] is what they say about their shop |
 //! | [`supervise`] | starts children, restarts them on their port, ends them |
@@ -26,8 +28,10 @@ pub mod chaos;
 pub mod cli;
 pub mod database;
 pub mod exit;
+pub mod gate;
 pub mod http;
 pub mod replay;
+pub mod results;
 pub mod rolling;
 pub mod run;
 pub mod say;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use doorbuster::cli::{Cli, Command};
 use doorbuster::exit::{BAD_CONFIGURATION, Outcome};
-use doorbuster::{audit_command, capacity, replay, run, say, scenarios, up};
+use doorbuster::{audit_command, capacity, gate, replay, results, run, say, scenarios, up};
 use tracing_subscriber::EnvFilter;
 
 /// Sockets and orders come and go by the thousand: the system's allocator spent half of the status
@@ -50,6 +50,10 @@ fn execute(command: Command) -> anyhow::Result<Outcome> {
             Command::Service { service } => services::run(*service).await.map(|()| Outcome::Done),
             Command::Audit(args) => audit_command::audit_command(args).await,
             Command::Replay(args) => replay::replay(*args).await,
+            Command::Report(args) => results::report(&args),
+            Command::Compare(args) => results::compare(&args),
+            Command::Merge(args) => results::merge(&args),
+            Command::Gate(args) => gate::gate(args).await,
             Command::Scenarios { command } => scenarios::scenarios(&command),
             Command::Load => loadgen::shard::run().await.map(|()| Outcome::Done),
         }

@@ -5,10 +5,13 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-use loadgen::report::ProcessUsage;
+use loadgen::report::{ProcessUsage, UsageLine, UsagePoint};
 
 /// The kernel counts CPU time in these everywhere on Linux (`sysconf(_SC_CLK_TCK)`).
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Points of a process's time line; when they are too many, every second one goes and half as many follow.
+const MAX_POINTS: usize = 400;
 
 /// Follows processes by name, over their restarts.
 #[derive(Debug)]
@@ -29,6 +32,16 @@ struct Followed {
     pss_bytes: u64,
     peak_pss_bytes: u64,
     fds: u64,
+    line: Line,
+}
+
+/// What was seen over time.
+#[derive(Debug, Default)]
+struct Line {
+    points: Vec<UsagePoint>,
+    /// Samples for each point, less one.
+    skip: u32,
+    skipped: u32,
 }
 
 /// One look at one process.
@@ -59,7 +72,20 @@ impl Usage {
                 Followed { pid: *pid, ended_seconds: -sample.cpu_seconds, ..Followed::default() }
             });
             followed.take(*pid, sample, interval);
+            let at_s = self.started.elapsed().as_secs_f64();
+            let Followed { percent: cpu_percent, pss_bytes, .. } = *followed;
+            followed.line.add(UsagePoint { at_s, cpu_percent, pss_bytes });
         }
+    }
+
+    /// What each used over time.
+    #[must_use]
+    pub fn lines(&self) -> Vec<UsageLine> {
+        let line = |(name, followed): (&String, &Followed)| UsageLine {
+            name: name.clone(),
+            points: followed.line.points.clone(),
+        };
+        self.processes.iter().map(line).collect()
     }
 
     /// As of the last sample: the present.
@@ -101,6 +127,25 @@ impl Followed {
         self.pss_bytes = sample.pss_bytes;
         self.peak_pss_bytes = self.peak_pss_bytes.max(sample.pss_bytes);
         self.fds = sample.fds;
+    }
+}
+
+impl Line {
+    fn add(&mut self, point: UsagePoint) {
+        if self.skipped < self.skip {
+            self.skipped += 1;
+            return;
+        }
+        self.skipped = 0;
+        self.points.push(point);
+        if self.points.len() > MAX_POINTS {
+            let mut index = 0;
+            self.points.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.skip = self.skip * 2 + 1;
+        }
     }
 }
 
@@ -158,6 +203,20 @@ mod tests {
         let seen = usage.now();
         assert_eq!(seen.len(), 1, "a process that is gone is left out");
         assert!(seen[0].pss_bytes > 0 && seen[0].fds >= 3);
+    }
+
+    #[test]
+    fn a_time_line_stays_bounded_and_evenly_spaced() {
+        let mut line = Line::default();
+        for second in 0..3601_u32 {
+            let at_s = f64::from(second);
+            line.add(UsagePoint { at_s, cpu_percent: 1.0, pss_bytes: 1 });
+        }
+        let seconds: Vec<f64> = line.points.iter().map(|point| point.at_s).collect();
+        assert!((MAX_POINTS / 2..=MAX_POINTS).contains(&seconds.len()), "{}", seconds.len());
+        let gaps: Vec<f64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!((seconds[0], gaps[0]), (0.0, 16.0));
+        assert!(gaps.iter().all(|gap| *gap == gaps[0]), "{gaps:?}");
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct LoadResult {
     pub state: LoadState,
     pub thresholds: Vec<ThresholdVerdict>,
     pub validity: Validity,
+    /// The time over which counters' rates were judged.
+    pub judged_over: Duration,
     /// Set when a threshold with `abortOnFail` ended the test.
     pub aborted: bool,
     /// Set when [`Control::Stop`] did.
@@ -294,10 +296,11 @@ impl Performance {
 
     fn result(mut self) -> LoadResult {
         self.load.close();
-        let thresholds = self.verdicts(self.loaded());
+        let judged_over = self.loaded();
+        let thresholds = self.verdicts(judged_over);
         let validity = validity(&self.load, self.phase.send_lag_limit);
         let Self { load, aborted, stopped, .. } = self;
-        LoadResult { state: load, thresholds, validity, aborted, stopped }
+        LoadResult { state: load, thresholds, validity, judged_over, aborted, stopped }
     }
 }
 

@@ -17,11 +17,13 @@
 //! | [`journal`] | what was asked and answered, for the auditor |
 //! | [`output`] | writes what happens while it happens |
 //! | [`report`], [`tui`] | show it; [`color`] says how |
+//! | [`compare`] | two runs side by side |
 //!
 //! The engine knows nothing of whoever shows its numbers, and services only by their URLs.
 
 mod client;
 pub mod color;
+pub mod compare;
 pub mod conductor;
 pub mod course;
 pub mod estimate;

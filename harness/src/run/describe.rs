@@ -6,8 +6,9 @@ use std::time::Duration;
 use contract::Timestamp;
 use loadgen::conductor::LoadResult;
 use loadgen::metrics::LoadState;
-use loadgen::report::{self, PhaseReport, RunReport};
+use loadgen::report::{self, PhaseReport, RatePlan, RunReport};
 
+use super::disturbances::disturbances;
 use super::environment;
 use super::phase::{Audited, PhaseRun, verdict};
 use super::screen::Screen;
@@ -17,24 +18,30 @@ impl PhaseRun<'_> {
     /// How the phase went, with or without an audit.
     pub(super) fn describe(
         &self,
+        screen: &Screen,
         started_at: Timestamp,
         took: Duration,
         result: LoadResult,
         usage: &Usage,
         audited: Audited,
     ) -> anyhow::Result<PhaseReport> {
-        let LoadResult { state, thresholds, validity, .. } = result;
+        let disturbances = disturbances(&audited.kills, &audited.restarts, &self.settings.shop);
+        let LoadResult { state, thresholds, validity, judged_over, .. } = result;
         Ok(PhaseReport {
             name: self.phase.name.clone(),
             started_at,
             duration: took,
+            judged_over,
+            plan: RatePlan::new(&screen.info.rate_metric, &screen.info.target_rate),
             load: state,
             thresholds,
             validity,
             audit: audited.json()?,
             audit_lines: audited.lines(),
             processes: usage.overall(),
+            usage: usage.lines(),
             recovery: audited.recovery,
+            disturbances,
         })
     }
 
@@ -50,11 +57,12 @@ impl PhaseRun<'_> {
             state: LoadState::clone(&screen.load),
             thresholds: screen.thresholds.clone(),
             validity: screen.validity.clone(),
+            judged_over: screen.info.elapsed.min(self.phase.load_duration()),
             aborted: false,
             stopped: false,
         };
         let verdict = verdict(&result, &Audited::default(), screen.interrupted());
-        let phase = self.describe(started_at, took, result, usage, Audited::default())?;
+        let phase = self.describe(screen, started_at, took, result, usage, Audited::default())?;
         let run = RunReport {
             scenario: self.scenario.to_owned(),
             started_at,

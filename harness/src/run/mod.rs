@@ -8,9 +8,11 @@
 //! | [`steering`] | what the person at the keyboard may do to it |
 //! | [`screen`] | the dashboard, or one line a second |
 //! | [`kafka`] | a Kafka that is not ours: is it there, is it empty |
+//! | [`disturbances`] | what was done to the shop meanwhile |
 //! | [`environment`] | the machine and the software, for the report |
 
 mod describe;
+pub mod disturbances;
 pub mod environment;
 pub mod kafka;
 pub mod load;

@@ -58,8 +58,8 @@ pub struct PhaseEnd {
 pub(super) struct Audited {
     report: Option<AuditReport>,
     pub(super) recovery: Vec<Recovery>,
-    kills: Vec<KillReport>,
-    restarts: Vec<RestartReport>,
+    pub(super) kills: Vec<KillReport>,
+    pub(super) restarts: Vec<RestartReport>,
     /// Kills whose victims came back too late.
     too_slow: Vec<String>,
 }
@@ -132,7 +132,7 @@ impl PhaseRun<'_> {
             shop.stop().await;
         }
         let verdict = verdict(&result, &audited, screen.interrupted());
-        let report = self.describe(started_at, took, result, &usage, audited)?;
+        let report = self.describe(screen, started_at, took, result, &usage, audited)?;
         Ok(PhaseEnd { report, verdict })
     }
 

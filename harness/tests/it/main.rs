@@ -7,12 +7,14 @@ mod audit_checks;
 mod command_line;
 mod draft;
 mod flags;
+mod gate;
 mod kafka_away;
 mod keys;
 mod logs;
 mod process;
 mod records;
 mod replay;
+mod results;
 mod runs;
 #[path = "../../../services/tests/schemas/mod.rs"]
 mod schemas;

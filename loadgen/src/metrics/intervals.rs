@@ -2,6 +2,7 @@
 //!
 //! Memory is constant however long a run: when there are too many intervals, two become one.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -27,6 +28,15 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// From what [`Self::encoded`] gave.
+    pub(super) fn new(start_ms: u64, end_ms: u64, encoded: BTreeMap<PlotKey, String>) -> Self {
+        Self { start_ms, end_ms, encoded: Arc::new(encoded) }
+    }
+
+    pub(super) fn encoded(&self) -> impl Iterator<Item = (&PlotKey, &str)> {
+        self.encoded.iter().map(|(key, text)| (key, text.as_str()))
+    }
+
     /// The histograms of microseconds, by what they measure.
     pub fn histograms(&self) -> impl Iterator<Item = (&PlotKey, Histogram<u64>)> {
         // What we encoded ourselves decodes; a failure would only leave that line out.
@@ -56,6 +66,34 @@ impl Default for Intervals {
 }
 
 impl Intervals {
+    /// Intervals that were kept, each within one stretch of the width.
+    pub(super) fn of(width_ms: u64, intervals: Vec<Interval>) -> Self {
+        let end_ms = intervals.last().map_or(0, |interval| interval.end_ms);
+        let width_ms = width_ms.max(FIRST_WIDTH_MS);
+        let start_ms = end_ms.next_multiple_of(width_ms);
+        Self { width_ms, start_ms, end_ms, filling: BTreeMap::new(), done: intervals.into() }
+    }
+
+    pub(super) fn width_ms(&self) -> u64 {
+        self.width_ms
+    }
+
+    /// Both, in stretches of the greater width.
+    pub(super) fn joined(&self, other: &Self) -> Self {
+        let width_ms = self.width_ms.max(other.width_ms);
+        let mut stretches: BTreeMap<u64, Interval> = BTreeMap::new();
+        for interval in self.clone().all().into_iter().chain(other.clone().all()) {
+            match stretches.entry(interval.start_ms / width_ms) {
+                Entry::Vacant(place) => drop(place.insert(interval)),
+                Entry::Occupied(mut place) => {
+                    let both = join(place.get(), &interval);
+                    place.insert(both);
+                }
+            }
+        }
+        Self::of(width_ms, stretches.into_values().collect())
+    }
+
     /// Adds a window's trends. Windows come in the order of time.
     pub(crate) fn add<'a>(
         &mut self,
@@ -129,7 +167,11 @@ fn join(a: &Interval, b: &Interval) -> Interval {
         }
     }
     let histograms = merged.iter().map(|(key, histogram)| (key.clone(), histogram));
-    Interval { start_ms: a.start_ms, end_ms: b.end_ms, encoded: Arc::new(encode_all(histograms)) }
+    Interval {
+        start_ms: a.start_ms.min(b.start_ms),
+        end_ms: a.end_ms.max(b.end_ms),
+        encoded: Arc::new(encode_all(histograms)),
+    }
 }
 
 fn encode_all<'a>(

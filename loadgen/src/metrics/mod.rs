@@ -10,6 +10,7 @@ pub mod builtin;
 mod encoding;
 mod intervals;
 mod registry;
+mod saved;
 mod snapshot;
 pub mod state;
 mod tracks;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::intervals::Interval;
@@ -51,7 +52,7 @@ pub struct GaugeTotal {
 }
 
 /// How many samples of a rate there were, and how many were true.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateTotal {
     pub passes: u64,
     pub total: u64,
@@ -80,19 +81,19 @@ pub enum MergeError {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadState {
     /// Counters, rates and trends.
-    series: BTreeMap<SeriesKey, Arc<Aggregate>>,
+    pub(super) series: BTreeMap<SeriesKey, Arc<Aggregate>>,
     /// Gauges by shard, because a shard's reading replaces only its own.
-    gauges: BTreeMap<SeriesKey, BTreeMap<usize, GaugeSource>>,
-    windows: Windows,
-    tracks: Vec<Track>,
-    elapsed_ms: u64,
+    pub(super) gauges: BTreeMap<SeriesKey, BTreeMap<usize, GaugeSource>>,
+    pub(super) windows: Windows,
+    pub(super) tracks: Vec<Track>,
+    pub(super) elapsed_ms: u64,
 }
 
 /// One shard's readings of a gauge series; `reading.value` is the one taken at `at_ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct GaugeSource {
-    at_ms: u64,
-    reading: GaugeReading,
+pub(super) struct GaugeSource {
+    pub(super) at_ms: u64,
+    pub(super) reading: GaugeReading,
 }
 
 impl LoadState {
@@ -145,6 +146,35 @@ impl LoadState {
         }
         let sealed_ms = self.windows.settle();
         self.tracks.iter_mut().for_each(|track| track.settle(sealed_ms));
+        outcome
+    }
+
+    /// Adds another load of the same time: that of another machine. Sums and histograms are as exact as if one
+    /// had recorded both; of a window's
+    /// percentiles the higher ones of the two stand, for they cannot be summed.
+    ///
+    /// # Errors
+    /// When a series contradicts its kind; all others are merged all the same.
+    pub fn join(&mut self, other: &Self) -> Result<(), MergeError> {
+        self.elapsed_ms = self.elapsed_ms.max(other.elapsed_ms);
+        let mut outcome = Ok(());
+        for (key, samples) in &other.series {
+            outcome = outcome.and(absorb(&mut self.series, key.clone(), Aggregate::clone(samples)));
+        }
+        // Its shards are others than ours.
+        let shards = self.gauges.values().flat_map(BTreeMap::keys);
+        let first = shards.max().map_or(0, |last| last + 1);
+        for (key, sources) in &other.gauges {
+            let ours = self.gauges.entry(key.clone()).or_default();
+            ours.extend(sources.iter().map(|(shard, source)| (first + shard, *source)));
+        }
+        self.windows = self.windows.joined(&other.windows);
+        for track in &other.tracks {
+            match self.tracks.iter_mut().find(|own| own.key() == track.key()) {
+                Some(own) => own.merge(track),
+                None => self.tracks.push(track.clone()),
+            }
+        }
         outcome
     }
 

@@ -11,11 +11,11 @@ use super::snapshot::TrendDelta;
 /// maximum are exact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendTotal {
-    histogram: Histogram<u64>,
-    count: u64,
-    sum_us: u64,
-    min_us: u64,
-    max_us: u64,
+    pub(super) histogram: Histogram<u64>,
+    pub(super) count: u64,
+    pub(super) sum_us: u64,
+    pub(super) min_us: u64,
+    pub(super) max_us: u64,
 }
 
 impl Default for TrendTotal {

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::intervals::{Interval, Intervals};
 use super::state::{Aggregate, RateTotal, SeriesKey};
 use super::trend::TrendTotal;
@@ -30,7 +32,8 @@ pub struct PlotKey {
 }
 
 /// One metric within one window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reading {
     Counter {
         count: u64,
@@ -59,6 +62,10 @@ pub struct Window {
 }
 
 impl Window {
+    pub(super) fn new(start_ms: u64, width_ms: u64, readings: BTreeMap<PlotKey, Reading>) -> Self {
+        Self { start_ms, width_ms, readings }
+    }
+
     /// A metric as a whole, or of one value of the tag `name`. `None` when nothing was recorded.
     #[must_use]
     pub fn reading(&self, metric: &str, name: Option<&str>) -> Option<Reading> {
@@ -142,12 +149,78 @@ impl Windows {
         sealed.chain(self.open.iter().map(|(index, open)| Arc::new(open.view(*index)))).collect()
     }
 
-    pub(crate) fn intervals(&self) -> Vec<Interval> {
+    /// The interval log as it would be if every window was sealed.
+    pub(super) fn interval_log(&self) -> Intervals {
         let mut intervals = self.intervals.clone();
         for (index, window) in &self.open {
             intervals.add(index * WINDOW_MS, WINDOW_MS, window.trends());
         }
-        intervals.all()
+        intervals
+    }
+
+    pub(crate) fn intervals(&self) -> Vec<Interval> {
+        self.interval_log().all()
+    }
+
+    /// Windows that were kept: all sealed, oldest first.
+    pub(super) fn of(windows: Vec<Window>, intervals: Intervals) -> Self {
+        let mut sealed = Self { intervals, ..Self::default() };
+        for window in windows {
+            sealed.sealed_before = (window.start_ms + window.width_ms).div_ceil(WINDOW_MS);
+            sealed.note_peaks(&window);
+            let ring =
+                if window.width_ms > WINDOW_MS { &mut sealed.coarse } else { &mut sealed.fine };
+            ring.push_back(Arc::new(window));
+        }
+        sealed
+    }
+
+    fn note_peaks(&mut self, window: &Window) {
+        for (key, reading) in window.readings() {
+            if let Reading::Gauge(value) = reading {
+                let peak = self.gauge_peaks.entry(key.clone()).or_insert(value);
+                *peak = peak.max(value);
+            }
+        }
+    }
+
+    /// These windows and those of another load at the same time.
+    pub(super) fn joined(&self, other: &Self) -> Self {
+        let (ours, theirs) = (self.all(), other.all());
+        let is_coarse = |window: &&Arc<Window>| window.width_ms > WINDOW_MS;
+        let coarse = ours.iter().chain(&theirs).filter(is_coarse);
+        let fine_from = coarse.map(|window| window.start_ms + window.width_ms).max().unwrap_or(0);
+        // Where one has coarse windows, both get them; one that lies askew counts where it begins.
+        let coarse_ms = WINDOW_MS * COARSENING as u64;
+        let cell = |start_ms: u64| match start_ms < fine_from {
+            true => (start_ms - start_ms % coarse_ms, coarse_ms),
+            false => (start_ms, WINDOW_MS),
+        };
+        let by_cell = |windows: &[Arc<Window>]| {
+            let mut cells: BTreeMap<(u64, u64), Vec<Arc<Window>>> = BTreeMap::new();
+            for window in windows {
+                cells.entry(cell(window.start_ms)).or_default().push(Arc::clone(window));
+            }
+            cells
+        };
+        let (ours, mut theirs) = (by_cell(&ours), by_cell(&theirs));
+        let mut joined: BTreeMap<(u64, u64), Window> = BTreeMap::new();
+        for (cell, windows) in ours {
+            let ours = as_one(&windows);
+            let both = match theirs.remove(&cell) {
+                Some(windows) => side_by_side(&ours, &as_one(&windows)),
+                None => ours,
+            };
+            joined.insert(cell, both);
+        }
+        joined.extend(theirs.into_iter().map(|(cell, windows)| (cell, as_one(&windows))));
+        let intervals = self.interval_log().joined(&other.interval_log());
+        let mut all = Self::of(joined.into_values().collect(), intervals);
+        for (key, peak) in self.gauge_peaks.iter().chain(&other.gauge_peaks) {
+            let known = all.gauge_peaks.entry(key.clone()).or_insert(*peak);
+            *known = known.max(*peak);
+        }
+        all
     }
 
     /// The highest sum of a gauge's readings within one window, for what is plotted: the metric
@@ -245,6 +318,31 @@ fn plot_keys(key: &SeriesKey) -> impl Iterator<Item = PlotKey> {
         .get("name")
         .map(|name| PlotKey { metric: Arc::clone(&key.metric), name: Some(name.as_str().into()) });
     std::iter::once(whole).chain(named)
+}
+
+/// A single window stays as it is.
+fn as_one(windows: &[Arc<Window>]) -> Window {
+    if let [only] = windows { Window::clone(only) } else { coarsen(windows) }
+}
+
+/// Two loads' windows of the same time. Percentiles cannot be summed: the higher ones are an upper bound.
+fn side_by_side(a: &Window, b: &Window) -> Window {
+    let mut readings = a.readings.clone();
+    for (key, more) in &b.readings {
+        let both = match (readings.get(key).copied(), *more) {
+            (
+                Some(Reading::Counter { count, per_second }),
+                Reading::Counter { count: more, per_second: other },
+            ) => Reading::Counter { count: count + more, per_second: per_second + other },
+            (Some(Reading::Gauge(value)), Reading::Gauge(other)) => Reading::Gauge(value + other),
+            (Some(old), more) => worst(old, more),
+            (None, more) => more,
+        };
+        readings.insert(key.clone(), both);
+    }
+    let end_ms = (a.start_ms + a.width_ms).max(b.start_ms + b.width_ms);
+    let start_ms = a.start_ms.min(b.start_ms);
+    Window { start_ms, width_ms: end_ms - start_ms, readings }
 }
 
 /// Several windows as one. Percentiles cannot be averaged, so the worst second's stand.

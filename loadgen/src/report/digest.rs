@@ -1,8 +1,9 @@
 //! What reports and the dashboard say about a load besides its raw metrics.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::metrics::{LoadState, TrendTotal, names};
+use crate::metrics::{LoadState, TrendTotal, Window, names};
 use crate::threshold::ThresholdVerdict;
 
 /// The saga's stages in their order: the metric and what people call it.
@@ -62,6 +63,14 @@ pub(crate) fn selectors(load: &LoadState, thresholds: &[ThresholdVerdict]) -> Ve
         }));
     }
     selectors
+}
+
+/// What happened over time. The newest window is left out while it fills: it would look like a collapse.
+pub(crate) fn finished_windows(load: &LoadState) -> Vec<Arc<Window>> {
+    let elapsed_ms = u64::try_from(load.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut windows = load.windows();
+    windows.retain(|window| window.start_ms + window.width_ms <= elapsed_ms + window.width_ms / 10);
+    windows
 }
 
 /// How often one check held and did not.

@@ -21,6 +21,10 @@ const US_PER_MS: f64 = 1000.0;
 pub(super) struct IntervalLog;
 
 impl Format for IntervalLog {
+    fn name(&self) -> &'static str {
+        "hlog"
+    }
+
     fn file_name(&self) -> &'static str {
         "latency.hlog"
     }

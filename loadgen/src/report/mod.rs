@@ -1,12 +1,18 @@
 //! Reports of a run: one value ([`RunReport`]), one file per format.
 
+mod archive;
+pub(crate) mod audit;
 pub(crate) mod digest;
 pub mod figures;
 pub mod hdr;
-mod markdown;
+mod html;
+mod junit;
+pub(crate) mod markdown;
+mod merge;
 mod model;
 mod summary;
 mod text;
+mod timeline;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,13 +22,21 @@ use crate::metrics::{Aggregate, Unit, builtin};
 use crate::scenario::duration;
 use crate::threshold::ThresholdVerdict;
 
+pub use archive::{ARCHIVE_FILE, ArchiveError, load};
+pub use html::html;
 pub use markdown::markdown;
-pub use model::{PhaseReport, ProcessUsage, Recovery, RunReport, Validity, Verdict};
+pub use merge::{MergeRunsError, merge, skew};
+pub use model::{
+    Disturbance, DisturbanceKind, PhaseReport, ProcessUsage, RatePlan, Recovery, RunReport,
+    UsageLine, UsagePoint, Validity, Verdict,
+};
 pub use summary::summary;
 pub use text::{text, text_in};
 
 /// A format of a run's report: a file in the run's folder.
 pub trait Format: Sync {
+    /// What it is called on the command line.
+    fn name(&self) -> &'static str;
     /// The name of its file.
     fn file_name(&self) -> &'static str;
     /// The file's contents.
@@ -33,16 +47,32 @@ pub trait Format: Sync {
 }
 
 /// The register of formats: every run writes one file of each.
-pub const FORMATS: &[&dyn Format] =
-    &[&summary::Json, &markdown::Markdown, &text::Text, &hdr::IntervalLog];
+pub const FORMATS: &[&dyn Format] = &[
+    &summary::Json,
+    &html::Html,
+    &markdown::Markdown,
+    &text::Text,
+    &junit::Junit,
+    &timeline::Timeline,
+    &hdr::IntervalLog,
+    &archive::Archive,
+];
 
 /// Writes every format into the folder, which must exist. Gives the files written.
 ///
 /// # Errors
 /// When a file cannot be written, with its name; files written before it stay.
 pub fn write_all(folder: &Path, run: &RunReport) -> io::Result<Vec<PathBuf>> {
-    let mut written = Vec::with_capacity(FORMATS.len());
-    for format in FORMATS {
+    write(folder, run, FORMATS)
+}
+
+/// Writes these formats, likewise.
+///
+/// # Errors
+/// As in [`write_all`].
+pub fn write(folder: &Path, run: &RunReport, formats: &[&dyn Format]) -> io::Result<Vec<PathBuf>> {
+    let mut written = Vec::with_capacity(formats.len());
+    for format in formats {
         let path = folder.join(format.file_name());
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -74,6 +104,18 @@ fn total(metric: &str, samples: &Aggregate, duration: Duration) -> Option<(Strin
         }
         Aggregate::Trend(_) => None,
     }
+}
+
+/// How far a threshold's value is from its limit, in words.
+fn margin_line(verdict: &ThresholdVerdict) -> String {
+    let shown = |value: f64| figures::threshold(&verdict.threshold, value);
+    let margin = match verdict.margin {
+        // Equality is met or missed: there is nothing to spare.
+        None | Some(0.0) => String::new(),
+        Some(margin) if margin > 0.0 => format!("{} to spare", shown(margin)),
+        Some(margin) => format!("off by {}", shown(-margin)),
+    };
+    format!("{margin}{}", worst_window(verdict))
 }
 
 /// Whether the generator's numbers can be believed, in a sentence.

@@ -87,13 +87,109 @@ pub struct Recovery {
     pub recovered_in: Option<Duration>,
 }
 
+/// What one process used at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct UsagePoint {
+    /// Since the phase began.
+    pub at_s: f64,
+    /// Of one core, since the point before.
+    pub cpu_percent: f64,
+    pub pss_bytes: u64,
+}
+
+/// What one process used over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsageLine {
+    pub name: String,
+    pub points: Vec<UsagePoint>,
+}
+
+/// The rate that was planned, for charts that plot the achieved one beside it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RatePlan {
+    /// The metric that counts what is planned: `orders_created`, `iterations`.
+    pub metric: String,
+    /// Seconds since the phase began and the rate per second, in straight lines. Empty where nothing is
+    /// started by the clock.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl RatePlan {
+    /// Keeps the corners only: a plan with a point a second has as many as its stages afterwards.
+    #[must_use]
+    pub fn new(metric: &str, points: &[(f64, f64)]) -> Self {
+        let straight = |a: (f64, f64), b: (f64, f64), c: (f64, f64)| {
+            let between = a.1 + (c.1 - a.1) * (b.0 - a.0) / (c.0 - a.0);
+            (between - b.1).abs() <= 1e-9 * (1.0 + b.1.abs())
+        };
+        let mut kept: Vec<(f64, f64)> = Vec::new();
+        for point in points {
+            if let [.., a, b] = kept[..]
+                && straight(a, b, *point)
+            {
+                kept.pop();
+            }
+            kept.push(*point);
+        }
+        Self { metric: metric.to_owned(), points: kept }
+    }
+
+    /// The rate at a moment; nothing outside of the plan.
+    #[must_use]
+    pub fn at(&self, second: f64) -> f64 {
+        let leg = |pair: &[(f64, f64)]| match pair {
+            [(from, start), (to, end)] if (*from..=*to).contains(&second) => {
+                let share = if to > from { (second - from) / (to - from) } else { 1.0 };
+                Some(start + (end - start) * share)
+            }
+            _ => None,
+        };
+        self.points.windows(2).find_map(leg).unwrap_or(0.0)
+    }
+}
+
+/// What was done to the system under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisturbanceKind {
+    Kill,
+    Restart,
+    Fault,
+}
+
+impl DisturbanceKind {
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Restart => "restart",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// A stretch of time in which something was done to the system under test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disturbance {
+    pub kind: DisturbanceKind,
+    /// Whom it hit.
+    pub what: String,
+    /// Since the phase began.
+    pub from: Duration,
+    /// When it was as before; `None` when it never was.
+    pub until: Option<Duration>,
+}
+
 /// One phase of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseReport {
     pub name: String,
     pub started_at: DateTime<Utc>,
     /// How long the load lasted.
     pub duration: Duration,
+    /// The time over which counters' rates are judged: without the tail in which iterations only end.
+    pub judged_over: Duration,
+    pub plan: RatePlan,
     pub load: LoadState,
     pub thresholds: Vec<ThresholdVerdict>,
     pub validity: Validity,
@@ -102,11 +198,14 @@ pub struct PhaseReport {
     /// The same for people, a line per check.
     pub audit_lines: Vec<String>,
     pub processes: Vec<ProcessUsage>,
+    /// The same over time.
+    pub usage: Vec<UsageLine>,
     pub recovery: Vec<Recovery>,
+    pub disturbances: Vec<Disturbance>,
 }
 
 /// A whole run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     pub scenario: String,
     pub started_at: DateTime<Utc>,
@@ -118,7 +217,16 @@ pub struct RunReport {
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict;
+    use super::{RatePlan, Verdict};
+
+    #[test]
+    fn a_plan_keeps_its_corners_and_its_jumps() {
+        let ramp = (0..=10_u32).map(|second| (f64::from(second), f64::from(second) * 7.3));
+        let flat = (11..=20_u32).map(|second| (f64::from(second), 5.0));
+        let plan = RatePlan::new("iterations", &ramp.chain(flat).collect::<Vec<_>>());
+        assert_eq!(plan.points, [(0.0, 0.0), (10.0, 73.0), (11.0, 5.0), (20.0, 5.0)]);
+        assert_eq!(RatePlan::new("iterations", &[]).points, []);
+    }
 
     #[test]
     fn an_audit_violation_outranks_an_invalid_measurement_and_that_a_crossed_threshold() {

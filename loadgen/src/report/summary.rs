@@ -15,6 +15,10 @@ use crate::threshold::ThresholdVerdict;
 pub(super) struct Json;
 
 impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
     fn file_name(&self) -> &'static str {
         "summary.json"
     }
@@ -57,6 +61,7 @@ fn phase_object(phase: &PhaseReport) -> Map<String, Value> {
     object.insert("generator".into(), generator(phase));
     object.insert("processes".into(), processes(phase));
     object.insert("recovery".into(), recovery(phase));
+    object.insert("disturbances".into(), disturbances(phase));
     object.insert("audit".into(), phase.audit.clone());
     object
 }
@@ -194,6 +199,18 @@ fn recovery(phase: &PhaseReport) -> Value {
         })
     });
     Value::Array(recovery.collect())
+}
+
+fn disturbances(phase: &PhaseReport) -> Value {
+    let disturbances = phase.disturbances.iter().map(|one| {
+        json!({
+            "kind": one.kind.label(),
+            "what": one.what,
+            "from_s": number(one.from.as_secs_f64()),
+            "until_s": one.until.map(|until| number(until.as_secs_f64())),
+        })
+    });
+    Value::Array(disturbances.collect())
 }
 
 /// Six decimals: finer is noise. JSON knows no infinity; what is not finite becomes null.

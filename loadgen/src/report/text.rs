@@ -18,6 +18,10 @@ const RESET: &str = "\u{1b}[0m";
 pub(super) struct Text;
 
 impl Format for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
     fn file_name(&self) -> &'static str {
         "summary.txt"
     }
@@ -84,14 +88,8 @@ impl Page {
         for verdict in &phase.thresholds {
             let shown = |value: f64| figures::threshold(&verdict.threshold, value);
             let value = verdict.value.map_or("no data".to_owned(), shown);
-            let margin = match verdict.margin {
-                // Equality is met or missed: there is nothing to spare.
-                None | Some(0.0) => String::new(),
-                Some(margin) if margin > 0.0 => format!("{} to spare", shown(margin)),
-                Some(margin) => format!("off by {}", shown(-margin)),
-            };
-            let margin = format!("{margin}{}", super::worst_window(verdict));
-            let margin = self.paint(if verdict.ok { DIM } else { RED }, &margin);
+            let margin =
+                self.paint(if verdict.ok { DIM } else { RED }, &super::margin_line(verdict));
             let row = format!(
                 "{} {:width$}  {value:>10}  {margin}",
                 self.mark(verdict.ok),

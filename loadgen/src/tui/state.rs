@@ -115,7 +115,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn of(dashboard: &Dashboard, history: &History) -> Self {
         let load = &dashboard.load;
-        let windows = finished_windows(load);
+        let windows = digest::finished_windows(load);
         let total_s = dashboard.run.total.as_secs_f64();
         let errors = digest::errors(load);
         let processes = dashboard.processes.iter();
@@ -164,14 +164,6 @@ pub(super) fn standing(verdict: &ThresholdVerdict) -> Standing {
         _ if grows || peaks => Standing::Waiting,
         _ => Standing::Crossed,
     }
-}
-
-/// The newest window is still filling and would look like a collapse.
-fn finished_windows(load: &LoadState) -> Vec<Arc<Window>> {
-    let elapsed_ms = u64::try_from(load.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let mut windows = load.windows();
-    windows.retain(|window| window.start_ms + window.width_ms <= elapsed_ms + window.width_ms / 10);
-    windows
 }
 
 fn rate(dashboard: &Dashboard, windows: &[Arc<Window>]) -> Rate {

@@ -4,13 +4,52 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-use loadgen::report::{self, PhaseReport, Recovery, RunReport, Verdict};
+use loadgen::report::{
+    self, Disturbance, DisturbanceKind, PhaseReport, ProcessUsage, RatePlan, Recovery, RunReport,
+    UsageLine, UsagePoint, Verdict,
+};
 use loadgen::threshold::evaluate_all;
 use serde_json::{Value, json};
 
 use super::run::{self, Run};
 
-fn report(phases: &[&str]) -> RunReport {
+fn audit() -> Value {
+    let check = |name: &str, violations: u64| {
+        json!({
+            "name": name,
+            "claim": "each order that was created is in the log exactly once",
+            "passed": violations == 0,
+            "looked_at": { "orders": 60_000, "records": 240_000, "frames": 0 },
+            "violations": violations,
+            "examples": (0..violations).map(|order| json!({
+                "order_id": format!("order-{order}"),
+                "what": "was charged twice",
+                "timeline": ["12.000 s orders/0@7 created", "12.020 s payment/0@9 paid"],
+            })).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "verdict": "violations", "orders": 60_000, "ended": 60_000, "records": 240_000, "repeats": 12,
+        "lost_races": 0, "violations": 2,
+        "checks": [check("accepted-once", 0), check("money-adds-up", 2)],
+    })
+}
+
+/// What the processes used, a point every two seconds.
+fn usage(run: &Run) -> Vec<UsageLine> {
+    let line = |process: &ProcessUsage| {
+        let at = |second: u64| UsagePoint {
+            at_s: second as f64,
+            cpu_percent: process.cpu_percent * (1.0 + 0.2 * (second as f64 / 5.0).sin()),
+            pss_bytes: process.pss_bytes * (second + 10) / (run::TOTAL_S + 10),
+        };
+        let points = (0..=run::TOTAL_S).step_by(2).map(at).collect();
+        UsageLine { name: process.name.clone(), points }
+    };
+    run.processes().iter().map(line).collect()
+}
+
+pub(crate) fn report(phases: &[&str]) -> RunReport {
     let run = Run::at(run::TOTAL_S);
     let duration = Duration::from_secs(run::TOTAL_S);
     let started_at = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
@@ -18,16 +57,25 @@ fn report(phases: &[&str]) -> RunReport {
         name: (*name).to_owned(),
         started_at,
         duration,
+        judged_over: duration,
+        plan: RatePlan::new("orders_created", &[(0.0, 1000.0), (60.0, 1000.0)]),
         load: run.load.clone(),
         thresholds: evaluate_all(&run::thresholds(), &run.load, duration),
         validity: run::validity(&run.load),
-        audit: json!({ "violations": 0, "orders": 60_000 }),
+        audit: audit(),
         audit_lines: vec!["✓ 60,000 orders created: each is in the log exactly once".into()],
         processes: run.processes(),
         recovery: vec![Recovery {
             service: "payment".into(),
             killed_at: Duration::from_secs(32),
             recovered_in: Some(Duration::from_millis(1200)),
+        }],
+        usage: usage(&run),
+        disturbances: vec![Disturbance {
+            kind: DisturbanceKind::Kill,
+            what: "payment".into(),
+            from: Duration::from_secs(32),
+            until: Some(Duration::from_millis(33_200)),
         }],
     };
     RunReport {
@@ -75,7 +123,10 @@ fn every_format_is_written_and_the_interval_log_holds_every_sample() {
     let run = report(&["shop", "again"]);
     let files = report::write_all(folder.path(), &run).expect("a writable folder");
     let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
-    assert_eq!(names, ["summary.json", "summary.md", "summary.txt", "latency.hlog"]);
+    let wanted =
+        ["summary.json", "report.html", "summary.md", "summary.txt", "junit.xml", "timeline.csv"];
+    assert_eq!(names[..6], wanted);
+    assert_eq!(names[6..], ["latency.hlog", "run.json.gz"]);
     let log = std::fs::read(folder.path().join("latency.hlog")).expect("the log");
     let mut samples = 0;
     for entry in IntervalLogIterator::new(&log) {

@@ -13,16 +13,16 @@ use loadgen::metrics::LoadState;
 use loadgen::scenario::{self, Phase};
 use tokio::sync::watch;
 
-const RATE: f64 = 300.0;
-const LASTS: Duration = Duration::from_secs(2);
+const RATE: f64 = 100.0;
+const LASTS: Duration = Duration::from_secs(6);
 const SCENARIO: &str = "\
 name = \"steered\"
 [scenarios.stock]
 executor = \"constant-arrival-rate\"
 exec = \"check-inventory\"
-rate = 300
-duration = \"2s\"
-preAllocatedVUs = 300
+rate = 100
+duration = \"6s\"
+preAllocatedVUs = 1200
 ";
 /// Snapshots of three shards in which anything that still starts would show.
 const A_WHILE: usize = 12;
@@ -96,7 +96,7 @@ async fn three_processes_pause_and_change_their_rate_as_one() {
     assert!(course.is_paused());
     assert_eq!(see(&mut state, A_WHILE).await, 0, "it begins when it is told to");
     conductor.control(Control::Resume);
-    until(&mut state, |load| arrived(load) >= 100).await;
+    until(&mut state, |load| arrived(load) >= 50).await;
     conductor.control(Control::Pause);
     let before = see(&mut state, A_WHILE).await;
     assert!(course.is_paused());

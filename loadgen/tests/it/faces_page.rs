@@ -143,8 +143,3 @@ fn twenty_minutes_make_no_larger_page_than_they_must() {
     assert!(twenty < minutes * 5 / 4, "{minutes} bytes for 5 minutes, {twenty} for 20");
     assert!(twenty < 300_000, "{twenty} bytes");
 }
-
-#[test]
-fn tmp_dump() {
-    std::fs::write("/tmp/page.html", page(&report(&["shop", "kafka"]))).expect("tmp");
-}

@@ -110,7 +110,7 @@ fn measure(cli: &Cli) -> anyhow::Result<bool> {
     let own = cli.doorbuster.clone().map_or_else(beside, Ok)?;
     let all: [Box<dyn Tool>; 3] =
         [Box::new(doorbuster::Doorbuster(own)), Box::new(k6::K6), Box::new(oha::Oha)];
-    let wanted = |tool: &&Box<dyn Tool>| cli.tools.iter().any(|name| name == tool.name());
+    let wanted = |tool: &dyn Tool| cli.tools.iter().any(|name| name == tool.name());
     let server = Server::start()?;
     let mut report = Report::default();
     for (name, load, seconds) in LOADS {
@@ -118,7 +118,7 @@ fn measure(cli: &Cli) -> anyhow::Result<bool> {
             continue;
         }
         let time = Duration::from_secs(if cli.quick { seconds / 3 } else { seconds });
-        for tool in all.iter().filter(wanted) {
+        for tool in all.iter().map(AsRef::as_ref).filter(|tool| wanted(*tool)) {
             eprintln!("measuring: {name} with {}", tool.name());
             let before = server.cpu()?;
             let done = tool

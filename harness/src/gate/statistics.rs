@@ -8,6 +8,8 @@ use serde::Serialize;
 const RESAMPLES: usize = 10_000;
 /// Of the resampled means so much lies below the interval, and so much above: 95 % lie in it.
 const TAIL: f64 = 0.025;
+/// The normal distribution's quantile for that tail.
+const NORMAL: f64 = 1.959_964;
 
 /// A mean and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -19,8 +21,8 @@ pub struct Interval {
 
 /// The interval of the values' mean. `None` without values.
 ///
-/// Percentiles of resampled means are a little too narrow when there are few values; they are spread as Student's
-/// factor would be, `√(n/(n−1))`, around the mean.
+/// Percentiles of resampled means are too narrow when there are few values: the resamples' variance lacks the factor
+/// n/(n−1), and their tails are the normal distribution's instead of Student's. Both are made good around the mean.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a gate has a few hundred pairs at most")]
 pub fn bootstrap(values: &[f64], seed: u64) -> Option<Interval> {
@@ -36,12 +38,23 @@ pub fn bootstrap(values: &[f64], seed: u64) -> Option<Interval> {
     };
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resample()).collect();
     means.sort_by(f64::total_cmp);
-    let spread = (n as f64 / (n as f64 - 1.0)).sqrt();
+    let freedom = n as f64 - 1.0;
+    let spread = (n as f64 / freedom).sqrt() * student(freedom) / NORMAL;
     let at = |share: f64| {
         let place = (share * (RESAMPLES as f64 - 1.0)).round() as usize;
         mean + (means[place.min(RESAMPLES - 1)] - mean) * spread
     };
     Some(Interval { low: at(TAIL), mean, high: at(1.0 - TAIL) })
+}
+
+/// Student's 97.5 % quantile by the expansion around the normal one (Abramowitz and Stegun 26.7.5): 2.36 for 7
+/// degrees of freedom, 2.57 for 5.
+fn student(freedom: f64) -> f64 {
+    let z = NORMAL;
+    let first = (z.powi(3) + z) / 4.0;
+    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
+    let third = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
+    z + first / freedom + second / freedom.powi(2) + third / freedom.powi(3)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gate has a few hundred pairs at most")]
@@ -67,6 +80,13 @@ mod tests {
     fn one_value_says_nothing_of_chance() {
         let interval = bootstrap(&[0.5], 1).unwrap();
         assert!(interval.low.is_infinite() && interval.high.is_infinite());
+    }
+
+    #[test]
+    fn few_values_get_students_tails() {
+        for (freedom, quantile) in [(5.0, 2.571), (7.0, 2.365), (20.0, 2.086), (1000.0, 1.962)] {
+            assert!((student(freedom) - quantile).abs() < 0.005, "{freedom}: {}", student(freedom));
+        }
     }
 
     /// Means of eight values around 0: at least nine in ten intervals must hold it.

@@ -28,7 +28,7 @@ fn complaints(summary: &Value) -> Vec<String> {
 fn summaries_are_as_the_schema_says() {
     for phases in [&["shop"][..], &["shop", "kafka"], &[]] {
         let summary = report::summary(&report(phases));
-        assert_eq!(complaints(&summary), [String::new(); 0], "{phases:?}");
+        assert_eq!(complaints(&summary), Vec::<String>::new(), "{phases:?}");
     }
     let mut empty = report(&["nothing"]);
     let phase = &mut empty.phases[0];
@@ -37,13 +37,14 @@ fn summaries_are_as_the_schema_says() {
     phase.thresholds =
         loadgen::threshold::evaluate_all(&super::run::thresholds(), &phase.load, Duration::ZERO);
     (phase.processes, phase.usage, phase.recovery, phase.disturbances) = Default::default();
-    assert_eq!(complaints(&report::summary(&empty)), [String::new(); 0]);
+    assert_eq!(complaints(&report::summary(&empty)), Vec::<String>::new());
 }
 
 #[test]
 fn the_schema_refuses_what_is_no_summary() {
     let summary = report::summary(&report(&["shop"]));
-    let spoilt: [(&str, fn(&mut Value)); 6] = [
+    type Spoil = (&'static str, fn(&mut Value));
+    let spoilt: [Spoil; 6] = [
         ("no metrics", |summary| drop(summary.as_object_mut().unwrap().remove("metrics"))),
         ("a verdict of its own", |summary| summary["verdict"] = json!("fine")),
         ("a count below 0", |summary| summary["metrics"]["http_reqs"]["count"] = json!(-1)),

@@ -27,6 +27,10 @@ impl Tool for Doorbuster {
         let reports = folder.path().join("reports");
         let mut command = Command::new(&self.0);
         command.arg("run").arg(&file).arg("--no-tui").arg("--reports").arg(&reports);
+        if let Load::Most { .. } = load {
+            // A process for each core, as the others have threads.
+            command.args(["--shards", "2"]);
+        }
         let (_, cost) = cost::of(&mut command, &FINE)?;
         let run = std::fs::read_dir(&reports)?.next().context("no report")??;
         let summary = std::fs::read_to_string(run.path().join("summary.json"))?;

@@ -1,4 +1,5 @@
-//! What several benchmarks of the services need: the services as child processes, and orders in the log.
+//! What several benchmarks need: the services as child processes, orders in the log, and what a process costs.
 
 pub mod child;
 pub mod orders;
+pub mod process;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::java::Java;
-use crate::process;
+use benches::process;
 
 /// A broker that takes longer to answer has failed.
 const START_LIMIT: Duration = Duration::from_secs(60);

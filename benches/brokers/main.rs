@@ -5,7 +5,6 @@ mod broker;
 mod client;
 mod java;
 mod plan;
-mod process;
 mod report;
 mod rows;
 

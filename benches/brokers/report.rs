@@ -6,7 +6,7 @@ use std::fs;
 use serde::Serialize;
 
 use crate::plan::Plan;
-use crate::process;
+use benches::process;
 
 /// What a row asks of the embedded broker.
 #[derive(Debug, Clone, Copy, Serialize)]

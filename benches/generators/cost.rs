@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use benches::process;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
-use nix::unistd::Pid;
 
 /// Between two looks at memory: each costs the kernel a walk through the tool's pages.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -50,7 +50,7 @@ fn waited_for() -> anyhow::Result<Duration> {
 fn peak(pid: u32, over: &AtomicBool) -> u64 {
     let mut peak = 0;
     while !over.load(Ordering::Relaxed) {
-        peak = peak.max(tree(pid).into_iter().filter_map(pss_bytes).sum());
+        peak = peak.max(tree(pid).into_iter().filter_map(|pid| process::pss_bytes(pid).ok()).sum());
         std::thread::park_timeout(LOOK_EVERY);
     }
     peak
@@ -78,22 +78,4 @@ fn tree(root: u32) -> Vec<u32> {
 fn parent(pid: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn pss_bytes(pid: u32) -> Option<u64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-}
-
-/// CPU time of one process so far.
-pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let pid = Pid::from_raw(i32::try_from(pid)?);
-    Ok(Duration::from(nix::time::clock_getcpuclockid(pid)?.now()?))
-}
-
-/// Lets this process, and those it starts, open as many files as the system allows.
-pub(crate) fn raise_descriptor_limit() -> anyhow::Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use benches::process;
 use clap::{Parser, Subcommand};
 
 use crate::cost::Cost;
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(cli: &Cli) -> anyhow::Result<bool> {
-    cost::raise_descriptor_limit()?;
+    process::raise_descriptor_limit()?;
     let own = cli.doorbuster.clone().map_or_else(beside, Ok)?;
     let all: [Box<dyn Tool>; 3] =
         [Box::new(doorbuster::Doorbuster(own)), Box::new(k6::K6), Box::new(oha::Oha)];

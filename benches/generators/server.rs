@@ -11,9 +11,8 @@ use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use benches::process;
 use serde::{Deserialize, Serialize};
-
-use crate::cost;
 
 /// A running server. Ends when dropped.
 pub(crate) struct Server {
@@ -36,7 +35,7 @@ impl Server {
 
     /// CPU time that it has used so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        cost::cpu(self.child.id())
+        process::cpu(self.child.id())
     }
 }
 
@@ -64,7 +63,7 @@ struct Accepted {
 
 /// Serves until standard input ends.
 pub(crate) fn serve() -> anyhow::Result<()> {
-    cost::raise_descriptor_limit()?;
+    process::raise_descriptor_limit()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let app = axum::Router::new().route("/order", post(order)).route("/ws/{id}", get(hold));

@@ -8,11 +8,11 @@ mod client;
 
 use std::net::Ipv4Addr;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use benches::child::{Service, get};
 use benches::orders::{Orders, id};
+use benches::process::raise_descriptor_limit;
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use services::ServiceCommand;
 use tokio::net::TcpStream;
 
@@ -45,7 +45,7 @@ struct CommandLine {
 
 fn main() -> anyhow::Result<std::process::ExitCode> {
     let CommandLine { sockets, goal, service } = CommandLine::parse();
-    raise_file_limit()?;
+    raise_descriptor_limit()?;
     let runtime = services::runtime()?;
     if let Some(service) = service {
         runtime.block_on(services::run(service))?;
@@ -54,11 +54,6 @@ fn main() -> anyhow::Result<std::process::ExitCode> {
     let each = runtime.block_on(measure(usize::try_from(sockets)?))?;
     println!("{each} bytes for each of {sockets} WebSockets; the goal is {goal}");
     Ok(std::process::ExitCode::from(if each <= goal { 0 } else { MISSED }))
-}
-
-fn raise_file_limit() -> anyhow::Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit on open files")
 }
 
 async fn measure(sockets: usize) -> anyhow::Result<usize> {

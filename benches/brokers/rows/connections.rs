@@ -11,8 +11,8 @@ use crate::broker::Running;
 use crate::client::{self, Client};
 use crate::java::RECORD_BYTES;
 use crate::plan::Plan;
-use crate::process;
 use crate::report::{Row, median};
+use benches::process;
 
 const COUNTS: [usize; 3] = [1, 100, 2_000];
 const PARTITIONS: i32 = 4;

@@ -20,6 +20,7 @@ mod http;
 mod json_place;
 mod kafka_pipe;
 mod known_orders;
+mod numbers;
 mod order_samples;
 mod params;
 mod place_order;

@@ -12,7 +12,7 @@ pub(super) mod params;
 pub(crate) mod plan;
 mod user;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use anyhow::Context as _;
@@ -22,6 +22,7 @@ pub use once::Once;
 pub use params::{Body, HttpParams, HttpStep};
 
 use super::context::Context;
+use super::numbers::Numbers;
 use super::samples::{Check, RequestSamples};
 use crate::client::target::Target;
 use crate::metrics::{TrendId, names};
@@ -40,8 +41,7 @@ struct Asker {
     /// One for each step.
     records: Vec<Records>,
     targets: OnceCell<Vec<Target>>,
-    users: Cell<u32>,
-    sequence: Cell<u64>,
+    numbers: Numbers,
 }
 
 /// What is recorded of one step.
@@ -75,13 +75,12 @@ impl Http {
             }
         });
         let (records, params) = (records.collect(), params.clone());
-        let (targets, users, sequence) = Default::default();
-        Ok(Self(Rc::new(Asker { context, params, plan, records, targets, users, sequence })))
+        let (targets, numbers) = (OnceCell::new(), Numbers::new(context.shared.stripe));
+        Ok(Self(Rc::new(Asker { context, params, plan, records, targets, numbers })))
     }
 
     fn user(&self) -> User {
-        let number = self.0.users.replace(self.0.users.get() + 1);
-        User::new(Rc::clone(&self.0), number)
+        User::new(Rc::clone(&self.0))
     }
 }
 
@@ -105,11 +104,5 @@ impl Work for Http {
 impl Asker {
     fn targets(&self) -> &[Target] {
         self.targets.get().map_or(&[], Vec::as_slice)
-    }
-
-    /// The next number of the scenario's sequence, from 1: no other shard gives it out.
-    fn next(&self) -> u64 {
-        let local = self.sequence.replace(self.sequence.get() + 1);
-        self.context.shared.stripe.number(local) + 1
     }
 }

@@ -52,11 +52,9 @@ impl VirtualUser for User {
 }
 
 impl User {
-    /// `local` counts this shard's users from 0.
-    pub(super) fn new(asker: Rc<Asker>, local: u32) -> Self {
-        let number = asker.context.shared.stripe.number(local.into()) + 1;
+    pub(super) fn new(asker: Rc<Asker>) -> Self {
         Self {
-            number: u32::try_from(number).unwrap_or(u32::MAX),
+            number: asker.numbers.next_user(),
             address: asker.params.own_addresses.then(|| asker.context.shared.lease()),
             connections: Vec::new(),
             captured: Vec::new(),
@@ -159,7 +157,7 @@ impl User {
     /// Puts the step's request together.
     fn write(&mut self, step: &Step, iteration: Iteration) {
         let asker = Rc::clone(&self.asker);
-        let sequence = || asker.next();
+        let sequence = || asker.numbers.next_in_sequence();
         let scope = scope(&asker, &sequence, self.number, iteration, &self.captured);
         self.request.clear();
         self.path.clear();
@@ -273,7 +271,7 @@ impl Judge<'_> {
         let Response { status, body, .. } = *response;
         let header = |name: &str| response.header(name);
         let seen = Seen { status, header: &header, body, took };
-        let sequence = || self.asker.next();
+        let sequence = || self.asker.numbers.next_in_sequence();
         let mut expected = (200..400).contains(&status);
         let mut holds = true;
         {

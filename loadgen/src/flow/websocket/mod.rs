@@ -10,7 +10,7 @@ mod params;
 mod plan;
 mod talk;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
@@ -18,6 +18,7 @@ use futures_util::future::LocalBoxFuture;
 pub use params::{Act, SocketStep, WebsocketParams};
 
 use super::context::{Context, OpenGauge};
+use super::numbers::Numbers;
 use super::samples::Check;
 use super::socket_samples::SocketSamples;
 use crate::client::target::Target;
@@ -39,8 +40,7 @@ struct Talker {
     /// One for each step that expects something.
     expectations: Vec<Option<(Check, TrendId)>>,
     target: OnceCell<Target>,
-    users: Cell<u32>,
-    sequence: Cell<u64>,
+    numbers: Numbers,
 }
 
 impl Websocket {
@@ -63,8 +63,7 @@ impl Websocket {
             params: params.clone(),
             plan,
             target: OnceCell::new(),
-            users: Cell::default(),
-            sequence: Cell::default(),
+            numbers: Numbers::new(context.shared.stripe),
             context,
         })))
     }
@@ -80,9 +79,7 @@ impl Work for Websocket {
     }
 
     fn virtual_user(&self) -> Box<dyn VirtualUser> {
-        let local = self.0.users.replace(self.0.users.get() + 1);
-        let stripe = self.0.context.shared.stripe;
-        let number = u32::try_from(stripe.number(local.into()) + 1).unwrap_or(u32::MAX);
+        let number = self.0.numbers.next_user();
         Box::new(User { talker: Rc::clone(&self.0), number })
     }
 }
@@ -96,13 +93,5 @@ struct User {
 impl VirtualUser for User {
     fn run(&mut self, iteration: Iteration) -> LocalBoxFuture<'_, ()> {
         Box::pin(self.talker.talk(self.number, iteration))
-    }
-}
-
-impl Talker {
-    /// The next number of the scenario's sequence, from 1: no other shard gives it out.
-    fn next(&self) -> u64 {
-        let local = self.sequence.replace(self.sequence.get() + 1);
-        self.context.shared.stripe.number(local) + 1
     }
 }

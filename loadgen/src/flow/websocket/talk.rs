@@ -78,7 +78,7 @@ impl Talker {
         let given = self.context.given.iter();
         let mut captured: Vec<String> = given.map(|(_, value)| value.clone()).collect();
         captured.resize(self.plan.values, String::new());
-        let sequence = || self.next();
+        let sequence = || self.numbers.next_in_sequence();
         let scope = self.scope(&sequence, number, iteration, &captured);
         let path = self.plan.path.text(&scope);
         let headers = self.plan.headers.iter();
@@ -133,7 +133,7 @@ impl Talk<'_> {
             for (step, expected) in talker.plan.steps.iter().zip(&talker.expectations) {
                 match &step.deed {
                     Deed::Send(text) => {
-                        let sequence = || talker.next();
+                        let sequence = || talker.numbers.next_in_sequence();
                         let text = text.text(&talker.scope(
                             &sequence,
                             self.number,
@@ -206,7 +206,7 @@ impl Talk<'_> {
     /// Whether a message is what was expected; then its values are captured.
     fn meets(&mut self, expectation: &Expectation, message: &[u8], took: Duration) -> bool {
         let seen = Seen { status: 0, header: &|_| None, body: message, took };
-        let sequence = || self.talker.next();
+        let sequence = || self.talker.numbers.next_in_sequence();
         let scope = self.talker.scope(&sequence, self.number, self.iteration, &self.captured);
         let mut demands = expectation.demands.iter();
         if !demands.all(|(_, demand)| demand.holds(&seen, &scope)) {
